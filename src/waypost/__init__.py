@@ -1,0 +1,1 @@
+"""Waypost: an OpenAI-compatible Mixture-of-Models router behind Envoy."""

@@ -1,0 +1,49 @@
+"""How the process runs: addresses, folders, limits. What it decides is `Policy`."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from waypost.observe.audit import AuditSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a socket listens."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Time limits towards providers, in seconds.
+
+    Attributes:
+        connect_seconds: until a connection to a provider stands; then the next endpoint is tried.
+        idle_seconds: longest silence of a provider, before the first byte and between two of them.
+    """
+
+    connect_seconds: float = 5.0
+    idle_seconds: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Engine settings of one configuration.
+
+    Attributes:
+        listen: where clients connect (Envoy's listener).
+        admin: health and readiness.
+        state_dir: audit log and HMAC key.
+        max_body_bytes: largest request body; a larger one is a 413.
+    """
+
+    listen: Address = Address("127.0.0.1", 8801)
+    admin: Address = Address("127.0.0.1", 8080)
+    state_dir: Path = Path()
+    audit: AuditSettings = field(default_factory=AuditSettings)
+    timeouts: Timeouts = Timeouts()
+    max_body_bytes: int = 50 * 1024 * 1024

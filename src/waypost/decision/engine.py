@@ -1,0 +1,157 @@
+"""Rules and the total function that decides among them.
+
+Order after compilation is priority. `decide` stops at the first rule that surely holds; a rule
+still open in front of it leaves the decision open. `conclude` is asked when nothing is left to ask.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from waypost.decision.expr import Expr, evaluate, missing, signals_of
+from waypost.signals.base import Verdicts
+
+SEMANTIC: Final = "semantic_classification"
+"""Name of the outcome when no rule matched; reserved, as in the published rule format."""
+
+EXPLICIT: Final = "explicit_model"
+"""Name of the outcome when the client named a model and no rule stood against it; reserved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Send the request to the first endpoint that answers.
+
+    Attributes:
+        endpoints: logical model names in failover order, at least one.
+        boundary: zones no attempt may leave; None = anywhere.
+        reasoning: the operator's sentence; not the model's reasoning mode.
+        on_explicit: what becomes of a request that names a model outside `boundary`.
+    """
+
+    endpoints: tuple[str, ...]
+    boundary: frozenset[str] | None = None
+    reasoning: str = ""
+    on_explicit: Literal["reroute", "refuse"] = "reroute"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Refuse the request.
+
+    Attributes:
+        status: HTTP status, 4xx or 5xx.
+        message: shown to the client.
+        reasoning: the operator's sentence.
+    """
+
+    status: int = 403
+    message: str = "This request is not allowed by policy."
+    reasoning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Respond:
+    """Answer with a fixed text, as an assistant message, JSON or SSE as the client asked."""
+
+    message: str
+    reasoning: str = ""
+
+
+Action = Route | Block | Respond
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One policy statement; everything that can decide compiles to this type.
+
+    Attributes:
+        on_error: what an unanswerable rule becomes: `closed` = it holds, `open` = it is skipped.
+    """
+
+    name: str
+    when: Expr
+    action: Action
+    description: str = ""
+    business_justification: str = ""
+    owner: str = ""
+    on_error: Literal["closed", "open"] = "open"
+
+    @property
+    def binds_explicit(self) -> bool:
+        """Whether this rule also stands above a model the client named: blocks and boundaries do."""
+        return isinstance(self.action, Block) or (
+            isinstance(self.action, Route) and self.action.boundary is not None
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Which rule decided and on what evidence.
+
+    Attributes:
+        rule: the deciding rule; its name is the recorded decision.
+        because: evidence in one sentence.
+        rests_on: signals whose verdicts carried the decision, in written order.
+        failed_closed: the rule holds only because a question could not be answered.
+    """
+
+    rule: Rule
+    because: str
+    rests_on: tuple[str, ...] = ()
+    failed_closed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """What must be known before a decision is possible, in the order the rules ask."""
+
+    needed: tuple[str, ...]
+
+
+def decide(rules: Sequence[Rule], verdicts: Verdicts) -> Decision | Undecided:
+    """Decide, or say what is missing. The last rule must always hold."""
+    needed: dict[str, None] = {}
+    for rule in rules:
+        value = evaluate(rule.when, verdicts)
+        if value is False:
+            continue
+        if value is None:
+            open_questions = dict.fromkeys(missing(rule.when, verdicts))
+            needed |= open_questions
+            if open_questions or rule.on_error == "open":
+                continue
+        # The rule holds, or nothing is left to ask and it fails closed: rules behind it cannot matter.
+        if needed:
+            break
+        return _decision(rule, verdicts, failed_closed=value is None)
+    return Undecided(tuple(needed))
+
+
+def conclude(rules: Sequence[Rule], verdicts: Verdicts) -> Decision:
+    """Decide with what is known: a rule that is still open is settled by its `on_error`."""
+    for rule in rules:
+        value = evaluate(rule.when, verdicts)
+        if value or (value is None and rule.on_error == "closed"):
+            return _decision(rule, verdicts, failed_closed=value is None)
+    msg = "the last rule must always hold"  # a bug in the compiler, never the operator's fault
+    raise AssertionError(msg)
+
+
+def _decision(rule: Rule, verdicts: Verdicts, *, failed_closed: bool) -> Decision:
+    evidence = tuple(_evidence(rule.when, verdicts, failed_closed=failed_closed))
+    because = "; ".join(dict.fromkeys(verdicts[name].because for name in evidence))
+    return Decision(rule, because, evidence, failed_closed)
+
+
+def _evidence(when: Expr, verdicts: Verdicts, *, failed_closed: bool) -> Iterator[str]:
+    """Signals the outcome rests on: those that hold, else (a rule of absences) those that answered.
+
+    When a rule failed closed, the unanswered questions are the evidence.
+    """
+    names = [name for name in dict.fromkeys(signals_of(when)) if name in verdicts]
+    if failed_closed:
+        yield from (name for name in names if verdicts[name].failed)
+        return
+    holding = [name for name in names if verdicts[name].holds]
+    yield from holding or names

@@ -1,0 +1,1 @@
+"""Providers for trying things out, on loopback."""

@@ -1,0 +1,1 @@
+"""Envoy documents and the process that serves them."""

@@ -1,0 +1,191 @@
+"""The road of one request, from text to outcome. Read this first.
+
+`route` is a generator: it yields what it needs to know (`needs.py`) and is told the answers, so
+ext_proc, the CLI, the admin API and the tests drive the same code. It does no I/O.
+"""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from waypost.decision.engine import EXPLICIT, Block, Decision, Respond, Route, Rule, conclude
+from waypost.decision.expr import All, evaluate, missing
+from waypost.needs import Ask, Encode, Failed
+from waypost.policy import Policy
+from waypost.providers.provider import Endpoint
+from waypost.request.chat import ChatRequest
+from waypost.selection.base import Selection, static
+from waypost.signals.base import Encoded, Verdict, Verdicts
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """Send it along the chain."""
+
+    selection: Selection
+    decision: Decision
+    verdicts: Verdicts
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Answer at once with a fixed text."""
+
+    text: str
+    decision: Decision
+    verdicts: Verdicts
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Policy says no.
+
+    Attributes:
+        status: HTTP status for the client.
+        code: OpenAI error `code`.
+        message: for the client; names the rule, never the text.
+    """
+
+    status: int
+    code: str
+    message: str
+    decision: Decision
+    verdicts: Verdicts
+
+
+Outcome = Forward | Answer | Refuse
+Journey = Generator[Ask[Any], Any, Outcome]
+
+
+def route(policy: Policy, request: ChatRequest) -> Journey:
+    """Decide what happens to `request`.
+
+    An unknown explicit model must have been refused before (`known_model`).
+    """
+    explicit = policy.endpoints.get(request.model) if request.model not in policy.auto_names else None
+    rules = policy.rules if explicit is None else _binding(policy.rules, explicit)
+    verdicts = yield from _look(policy, request, rules)
+    decision = conclude(rules, verdicts)
+    if decision.failed_closed and _unscannable(decision, verdicts):
+        match policy.unscannable.action:
+            case "block":
+                message = "The request holds images, audio or files that a data policy must read and cannot."
+                return Refuse(403, "unscannable_content", message, decision, verdicts)
+            case "reroute" if _may_enter(decision, policy.unscannable.zone):
+                return _forward(policy, _zone_route(policy), decision, verdicts)
+            case "close" | "allow" | "reroute":
+                pass
+    match decision.rule.action:
+        case Block() as block:
+            return Refuse(block.status, "blocked", block.message, decision, verdicts)
+        case Respond() as respond:
+            return Answer(respond.message, decision, verdicts)
+        case Route() as chosen:
+            if explicit is not None and decision.rule.name != EXPLICIT:
+                return _bounded(policy, chosen, explicit, decision, verdicts)
+            return _forward(policy, chosen, decision, verdicts)
+
+
+def _look(
+    policy: Policy, request: ChatRequest, rules: Sequence[Rule]
+) -> Generator[Ask[Any], Any, dict[str, Verdict]]:
+    """Ask what the rules need: questions that need no model first, then one encoder pass for the rest."""
+    verdicts: dict[str, Verdict] = {}
+    heads = _ask_free(policy, request, rules, verdicts)
+    if heads:
+        encoded: Encoded | Failed = yield from Encode(heads)
+        _ask_learned(policy, request, rules, verdicts, encoded)
+    return verdicts
+
+
+def _ask_free(
+    policy: Policy, request: ChatRequest, rules: Sequence[Rule], verdicts: dict[str, Verdict]
+) -> frozenset[str]:
+    """Answer every open model-free question up to the first rule that surely holds.
+
+    Returns the heads that rules still open on the way would read.
+    """
+    heads: frozenset[str] = frozenset()
+    for rule in rules:
+        while name := _first_free(policy, rule, verdicts):
+            verdicts[name] = policy.signals[name].evaluate(request, None)
+        value = evaluate(rule.when, verdicts)
+        if value:
+            break
+        if value is None:
+            learned = [policy.signals[name].heads for name in missing(rule.when, verdicts)]
+            heads = heads.union(*learned)
+            if not learned and rule.on_error == "closed":
+                break
+    return heads
+
+
+def _first_free(policy: Policy, rule: Rule, verdicts: Verdicts) -> str | None:
+    return next((n for n in missing(rule.when, verdicts) if not policy.signals[n].heads), None)
+
+
+def _ask_learned(
+    policy: Policy,
+    request: ChatRequest,
+    rules: Sequence[Rule],
+    verdicts: dict[str, Verdict],
+    encoded: Encoded | Failed,
+) -> None:
+    """Answer what the encoder can; what it could not is a failed verdict, settled by `on_error`."""
+    for rule in rules:
+        while name := next(missing(rule.when, verdicts), None):
+            signal = policy.signals[name]
+            if signal.heads and isinstance(encoded, Failed):
+                verdicts[name] = Verdict(None, 0.0, f"not answered: {encoded.reason}", failed="engine")
+            else:
+                verdicts[name] = signal.evaluate(request, encoded if isinstance(encoded, Encoded) else None)
+        value = evaluate(rule.when, verdicts)
+        if value or (value is None and rule.on_error == "closed"):
+            break
+
+
+def _binding(rules: Sequence[Rule], explicit: Endpoint) -> tuple[Rule, ...]:
+    """The rules that stand above a model the client named, then that model itself."""
+    honour = Rule(EXPLICIT, All(()), Route((explicit.name,), reasoning="Model named by the client"))
+    return (*(rule for rule in rules[:-1] if rule.binds_explicit), honour)
+
+
+def _bounded(
+    policy: Policy, chosen: Route, explicit: Endpoint, decision: Decision, verdicts: Verdicts
+) -> Outcome:
+    """A boundary holds for a request that names a model: inside it is honoured, outside rerouted or refused."""
+    if chosen.boundary is not None and explicit.zone in chosen.boundary:
+        chosen = Route((explicit.name,), chosen.boundary, chosen.reasoning)
+    elif chosen.on_explicit == "refuse":
+        message = f"Model {explicit.name!r} may not be used here: rule {decision.rule.name!r} keeps this request inside."
+        return Refuse(403, "model_outside_boundary", message, decision, verdicts)
+    return _forward(policy, chosen, decision, verdicts)
+
+
+def _forward(policy: Policy, chosen: Route, decision: Decision, verdicts: Verdicts) -> Outcome:
+    selection = static(chosen, policy.endpoints)
+    if not selection.chain:
+        message = f"No endpoint inside the boundary of rule {decision.rule.name!r} can serve this request."
+        return Refuse(503, "no_endpoint_in_boundary", message, decision, verdicts)
+    return Forward(selection, decision, verdicts)
+
+
+def _zone_route(policy: Policy) -> Route:
+    zone = policy.unscannable.zone
+    names = tuple(e.name for e in policy.endpoints.values() if e.zone == zone)
+    return Route(names, frozenset({zone}), "Holds parts that cannot be read")
+
+
+def _may_enter(decision: Decision, zone: str) -> bool:
+    """Whether rerouting to `zone` keeps the boundary of the rule that could not be ruled out."""
+    action = decision.rule.action
+    return not isinstance(action, Route) or action.boundary is None or zone in action.boundary
+
+
+def _unscannable(decision: Decision, verdicts: Verdicts) -> bool:
+    return any(verdicts[name].failed == "unscannable" for name in decision.rests_on)
+
+
+def known_model(policy: Policy, model: str) -> bool:
+    """Whether clients may name `model`: an auto name or a logical model."""
+    return model in policy.auto_names or model in policy.endpoints

@@ -1,0 +1,1 @@
+"""Who serves a model, and how an attempt at it is signed."""

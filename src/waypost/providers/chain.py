@@ -1,0 +1,23 @@
+"""The failover chain of one request, and the one place that keeps it inside its boundary."""
+
+import hashlib
+from collections.abc import Iterable
+
+from waypost.providers.provider import Endpoint
+
+MAX_CHAIN = 8
+"""Longest chain Envoy's matcher is generated for; a longer one is a configuration error."""
+
+
+def within(endpoints: Iterable[Endpoint], boundary: frozenset[str] | None) -> tuple[Endpoint, ...]:
+    """The endpoints whose zone lies inside `boundary`, in order; an empty result means 503, never a leak."""
+    return tuple(e for e in endpoints if boundary is None or e.zone in boundary)
+
+
+def hop_id(revision: str, endpoint: str) -> str:
+    """Opaque value of an `x-waypost-hop-*` header: names an endpoint of one policy revision.
+
+    Attempts share one header map, so later hops reach earlier providers: the value must tell them
+    nothing. Router, upstream filter and Envoy's matcher derive it alike without sharing state.
+    """
+    return hashlib.sha256(f"hop\0{revision}\0{endpoint}".encode()).hexdigest()[:20]

@@ -1,0 +1,1 @@
+"""The neutral request and the text signals read in it."""

@@ -1,0 +1,100 @@
+"""The neutral request: what every later stage reads, whatever dialect the client spoke.
+
+Rule 1: values only, no parsing (`dialects/` builds them) and no I/O.
+Rule 2: nothing that leaves for a provider may be missing here: a string a boundary rule
+cannot see is a leak.
+"""
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+Dialect = Literal["openai_chat", "openai_embeddings"]
+PartKind = Literal["text", "tool_call", "image", "audio", "file", "tokens", "unknown"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One piece of what would leave.
+
+    Attributes:
+        kind: `text` and `tool_call` can be read; the other kinds cannot.
+        text: the readable text, exactly as sent; empty when the part cannot be read.
+        where: JSON path in the client's body, for example `messages[2].content[0].text`.
+    """
+
+    kind: PartKind
+    text: str
+    where: str
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether `text` is all there is to this part."""
+        return self.kind in {"text", "tool_call"}
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn: its role as sent and its parts in order (content, then tool calls)."""
+
+    role: str
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who is asking, as far as a trusted hop vouches for it.
+
+    Attributes:
+        trusted: the peer that sent the request is one of `trusted_hops`.
+        team: None when unknown.
+        tenant: None when unknown.
+        user: None when unknown.
+    """
+
+    trusted: bool = False
+    team: str | None = None
+    tenant: str | None = None
+    user: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """A request as it was sent, readable by every signal.
+
+    Attributes:
+        dialect: wire format of `original`.
+        original: the client's body, byte for byte; edits splice it, nothing re-serialises it.
+        model: the `model` field as sent.
+        stream: whether the client asked for SSE.
+        messages: the conversation; an embeddings request has one user message.
+        fields: every other string that would leave: tool descriptions, metadata, `user`, unknown fields.
+        tools: names of the functions the client offers.
+        identity: who is asking.
+        headers: the client's headers, names in lower case, internal ones already stripped.
+        memo: results of pure functions of this request, so that a text is folded and searched once
+            per request however many rules ask; never part of equality.
+    """
+
+    dialect: Dialect
+    original: bytes
+    model: str
+    stream: bool = False
+    messages: tuple[Message, ...] = ()
+    fields: tuple[Part, ...] = ()
+    tools: tuple[str, ...] = ()
+    identity: Identity = Identity()
+    headers: tuple[tuple[str, str], ...] = ()
+    memo: dict[Hashable, Any] = field(default_factory=dict[Hashable, Any], compare=False, repr=False)
+
+    def once(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """Compute a pure function of this request once; later calls with the same key return its result."""
+        if key not in self.memo:
+            self.memo[key] = compute()
+        return self.memo[key]
+
+    def header(self, name: str) -> str | None:
+        """First value of a header, by lower-case name."""
+        return next((value for key, value in self.headers if key == name), None)

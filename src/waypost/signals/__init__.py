@@ -1,0 +1,1 @@
+"""Named questions about a request, and their answers."""

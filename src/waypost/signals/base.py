@@ -1,0 +1,152 @@
+"""What a signal is: a named question about one request, and its answer.
+
+A signal is the condition type of a rule. It is a frozen dataclass made by `@configurable`, so
+its fields are its YAML block, its JSON Schema and its row in the reference.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Self
+
+from waypost.configurable import configurable
+from waypost.request.chat import ChatRequest
+from waypost.request.text import Scope
+
+FailureCode = Literal["unscannable", "identity_unknown", "engine", "too_large"]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Where a verdict rests on the text.
+
+    Attributes:
+        term: the operator's own spelling (keyword, pattern) or the PII type; never the client's text.
+        where: JSON path of the part, as in `Part.where`.
+        start: character offset into the part's original text, 0-based.
+        end: character offset behind the last character.
+    """
+
+    term: str
+    where: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A signal's answer.
+
+    Attributes:
+        label: what was found; None = the condition does not hold.
+        score: in [0, 1].
+        because: a sentence an auditor can read; never the client's text.
+        matches: evidence in order of first occurrence, at most 100 entries.
+        failed: why the question could not be answered; None = it was answered. A failed verdict is
+            *unknown*, neither yes nor no: the rule's `on_error` settles it.
+    """
+
+    label: str | None
+    score: float
+    because: str
+    matches: tuple[Match, ...] = ()
+    failed: FailureCode | None = None
+
+    @property
+    def holds(self) -> bool | None:
+        """True, False, or None when the question could not be answered."""
+        return None if self.failed else self.label is not None
+
+
+Verdicts = Mapping[str, Verdict]
+"""Answers by signal name; a missing name means *not evaluated*, never *no*."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A tagged stretch of text found by the encoder: offsets in characters of the original text."""
+
+    type: str
+    start: int
+    end: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """What one encoder pass found.
+
+    Attributes:
+        heads: probability per head and label, in [0, 1].
+        coverage: share of the text that was scanned; below 1 without a positive is a failed
+            verdict for a guard.
+    """
+
+    heads: Mapping[str, Mapping[str, float]]
+    coverage: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Lint:
+    """A remark of a signal about its own configuration.
+
+    Attributes:
+        field: the dataclass field concerned, with index where it helps: `keywords[2]`.
+        message: what is wrong.
+        help: what to do.
+        severity: `error` stops the load.
+    """
+
+    field: str
+    message: str
+    help: str = ""
+    severity: Literal["error", "warning", "info"] = "error"
+
+
+class Signal(ABC):
+    """A question about one request. Subclasses are `@configurable` frozen dataclasses."""
+
+    kind: ClassVar[str]
+    """The condition `type` in YAML; set by the registry's key and checked against it."""
+
+    @property
+    def heads(self) -> frozenset[str]:
+        """Encoder heads this signal reads; empty = it needs no model and may be asked at once."""
+        return frozenset()
+
+    @abstractmethod
+    def evaluate(self, request: ChatRequest, encoded: Encoded | None) -> Verdict:
+        """Answer for one request; `encoded` is None unless `heads` is not empty."""
+
+    @abstractmethod
+    def sentence(self) -> str:
+        """The condition as a clause for `waypost check`: 'the text contains any of "a", "b"'."""
+
+    def lint(self) -> Iterator[Lint]:
+        """Remarks about this configuration, found at load."""
+        return iter(())
+
+    @classmethod
+    def bind(cls, signals: Sequence[Self], lists: Mapping[str, Sequence[str]]) -> Sequence[Self]:  # noqa: ARG003
+        """Prepare all signals of this class in one policy, once, at load; same order and length back.
+
+        Here a signal resolves named keyword lists and joins its peers in a shared index.
+
+        Raises:
+            KeyError: with the name of an unknown list.
+        """
+        return signals
+
+
+@configurable
+class TextSignal(Signal):
+    """A signal that reads text. The compiler fills both fields from the rule where the file leaves them out."""
+
+    scope: Scope | None = None
+    """Which text is read: `last_user`, `user`, `conversation` (every role but system and developer) or `all`
+    (everything that would leave, tool definitions and metadata included). Default: `all` in a rule with a
+    boundary or a block, else `conversation`."""
+
+    unreadable: Literal["fail", "ignore"] | None = None
+    """What images, audio and files in that text mean: `fail` = the question cannot be answered, so a boundary
+    holds; `ignore` = they count as empty. Default: `fail` in a rule with a boundary or a block, else `ignore`."""

@@ -1,0 +1,1 @@
+"""Test vocabulary for Waypost and its plugins."""

@@ -1,0 +1,1 @@
+"""Servers that carry ext_proc streams."""
