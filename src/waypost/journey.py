@@ -62,8 +62,8 @@ def route(policy: Policy, request: ChatRequest) -> Journey:
 
     An unknown explicit model must have been refused before (`known_model`).
     """
-    explicit = policy.endpoints.get(request.model) if request.model not in policy.auto_names else None
-    rules = policy.rules if explicit is None else _binding(policy.rules, explicit)
+    explicit = _explicit(policy, request)
+    rules = considered(policy, request)
     verdicts = yield from _look(policy, request, rules)
     decision = conclude(rules, verdicts)
     if decision.failed_closed and _unscannable(decision, verdicts):
@@ -144,20 +144,29 @@ def _ask_learned(
             break
 
 
-def _binding(rules: Sequence[Rule], explicit: Endpoint) -> tuple[Rule, ...]:
-    """The rules that stand above a model the client named, then that model itself."""
+def considered(policy: Policy, request: ChatRequest) -> tuple[Rule, ...]:
+    """The rules that apply: all of them, or those above a model the client named, then that model."""
+    explicit = _explicit(policy, request)
+    if explicit is None:
+        return policy.rules
     honour = Rule(EXPLICIT, All(()), Route((explicit.name,), reasoning="Model named by the client"))
-    return (*(rule for rule in rules[:-1] if rule.binds_explicit), honour)
+    return (*(rule for rule in policy.rules[:-1] if rule.binds_explicit), honour)
+
+
+def _explicit(policy: Policy, request: ChatRequest) -> Endpoint | None:
+    return None if request.model in policy.auto_names else policy.endpoints.get(request.model)
 
 
 def _bounded(
     policy: Policy, chosen: Route, explicit: Endpoint, decision: Decision, verdicts: Verdicts
 ) -> Outcome:
-    """A boundary holds for a request that names a model: inside it is honoured, outside rerouted or refused."""
+    """A boundary also holds for a named model: inside it is honoured, outside rerouted or refused."""
     if chosen.boundary is not None and explicit.zone in chosen.boundary:
         chosen = Route((explicit.name,), chosen.boundary, chosen.reasoning)
     elif chosen.on_explicit == "refuse":
-        message = f"Model {explicit.name!r} may not be used here: rule {decision.rule.name!r} keeps this request inside."
+        message = (
+            f"Rule {decision.rule.name!r} keeps this request inside; model {explicit.name!r} is outside."
+        )
         return Refuse(403, "model_outside_boundary", message, decision, verdicts)
     return _forward(policy, chosen, decision, verdicts)
 

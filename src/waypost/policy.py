@@ -39,7 +39,7 @@ class Policy:
     """Everything the journey reads.
 
     Attributes:
-        revision: hash of the content that decides; in audit records, headers and hop ids. No secret goes into it.
+        revision: hash of the content that decides, secrets left out; in audit records and hop ids.
         endpoints: logical models by name, in file order.
         signals: conditions by compiled name; equal conditions share one.
         rules: in the order they decide; the last one is the default and always holds.

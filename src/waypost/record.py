@@ -26,7 +26,8 @@ class AuditRecord:
     """One line of the audit log before it is chained (`seq`, `ts`, `prev` and `hash` are the log's).
 
     Attributes:
-        type: `decision` when Waypost decided; `result` when a provider answered or nobody did; `start` of a worker.
+        type: `decision` when Waypost decided; `result` when a provider answered or nobody did;
+            `start` of a worker.
         actor: who asked, as far as a trusted hop vouches for it: `team=…`, else `unknown`.
         decision: rule name, `semantic_classification` or `explicit_model`.
         target: endpoints in failover order (decision), or the provider that answered (result).

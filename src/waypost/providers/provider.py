@@ -11,7 +11,7 @@ ProviderKind = Literal["openai", "vllm", "ollama", "openai_compatible"]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Secret:
-    """A credential that does not print itself; `reveal` is called where it is put on the wire, nowhere else."""
+    """A credential that does not print itself; only where it is put on the wire is it revealed."""
 
     _value: str
 

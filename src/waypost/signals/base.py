@@ -140,7 +140,7 @@ class Signal(ABC):
 
 @configurable
 class TextSignal(Signal):
-    """A signal that reads text. The compiler fills both fields from the rule where the file leaves them out."""
+    """A signal that reads text; what the file leaves out is filled in from the rule at load."""
 
     scope: Scope | None = None
     """Which text is read: `last_user`, `user`, `conversation` (every role but system and developer) or `all`
@@ -149,4 +149,5 @@ class TextSignal(Signal):
 
     unreadable: Literal["fail", "ignore"] | None = None
     """What images, audio and files in that text mean: `fail` = the question cannot be answered, so a boundary
-    holds; `ignore` = they count as empty. Default: `fail` in a rule with a boundary or a block, else `ignore`."""
+    holds; `ignore` = they count as empty. Default: `fail` in a rule with a boundary or a block, else
+    `ignore`."""

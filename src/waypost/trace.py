@@ -1,0 +1,142 @@
+"""The trace: one decision, told completely. API, CLI, audit log, spans and dashboard show this object.
+
+It is made from the journey's own values and never computed a second time.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from waypost.decision.engine import EXPLICIT, SEMANTIC, Rule
+from waypost.decision.explain import RuleTrace, explain
+from waypost.journey import Answer, Forward, Outcome, Refuse, considered
+from waypost.policy import Policy
+from waypost.request.chat import ChatRequest
+from waypost.signals.base import Match
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One candidate of the failover chain, in order."""
+
+    endpoint: str
+    provider: str
+    model: str
+    zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignalTrace:
+    """One question of the policy and its answer; `value` None with an empty `because` = not evaluated."""
+
+    name: str
+    kind: str
+    value: bool | None
+    because: str
+    score: float
+    failed: str | None
+    matches: tuple[Match, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Everything about one decision; JSON-stable, without a word of the client's text.
+
+    Attributes:
+        outcome: `forward`, `answer` (fixed text) or `refuse`.
+        decision: rule name, `semantic_classification` or `explicit_model`.
+        reasoning: the operator's sentence.
+        because: the evidence.
+        chain: candidates in failover order; empty unless forwarded.
+        boundary: zones no attempt may leave; empty = none.
+        status: HTTP status of an answer made here; 0 when forwarded.
+        revision: policy revision.
+    """
+
+    outcome: Literal["forward", "answer", "refuse"]
+    decision: str
+    requested_model: str
+    because: str
+    reasoning: str
+    owner: str
+    business_justification: str
+    chain: tuple[Hop, ...]
+    boundary: tuple[str, ...]
+    status: int
+    message: str
+    rules: tuple[RuleTrace, ...]
+    signals: tuple[SignalTrace, ...]
+    revision: str
+
+
+def trace(policy: Policy, request: ChatRequest, outcome: Outcome) -> Trace:
+    """Tell how `outcome` came about."""
+    rule = outcome.decision.rule
+    chain: tuple[Hop, ...] = ()
+    boundary: tuple[str, ...] = ()
+    status, message = 0, ""
+    match outcome:
+        case Forward(selection):
+            chain = tuple(Hop(e.name, e.provider.name, e.model, e.zone) for e in selection.chain)
+            boundary = tuple(sorted(selection.boundary or ()))
+        case Answer(text):
+            status, message = 200, text
+        case Refuse():
+            status, message = outcome.status, outcome.message
+    return Trace(
+        outcome=_name(outcome),
+        decision=rule.name,
+        requested_model=request.model,
+        because=because(outcome),
+        reasoning=rule.action.reasoning,
+        owner=rule.owner,
+        business_justification=rule.business_justification,
+        chain=chain,
+        boundary=boundary,
+        status=status,
+        message=message,
+        rules=explain(policy.rules[:-1], considered(policy, request), outcome.decision, outcome.verdicts),
+        signals=_signals(policy, outcome),
+        revision=policy.revision,
+    )
+
+
+def because(outcome: Outcome) -> str:
+    """The evidence of a decision in one sentence; also where no signal spoke."""
+    rule: Rule = outcome.decision.rule
+    if outcome.decision.because:
+        return outcome.decision.because
+    return {
+        SEMANTIC: "No keyword matches - using semantic routing",
+        EXPLICIT: "The client named this model and no rule stands against it",
+    }.get(rule.name, "The rule has no conditions")
+
+
+def _name(outcome: Outcome) -> Literal["forward", "answer", "refuse"]:
+    match outcome:
+        case Forward():
+            return "forward"
+        case Answer():
+            return "answer"
+        case Refuse():
+            return "refuse"
+
+
+def _signals(policy: Policy, outcome: Outcome) -> tuple[SignalTrace, ...]:
+    traces: list[SignalTrace] = []
+    for name, signal in policy.signals.items():
+        verdict = outcome.verdicts.get(name)
+        if verdict is None:
+            traces.append(SignalTrace(name, signal.kind, None, "", 0.0, None, ()))
+        else:
+            traces.append(
+                SignalTrace(
+                    name,
+                    signal.kind,
+                    verdict.holds,
+                    verdict.because,
+                    verdict.score,
+                    verdict.failed,
+                    verdict.matches,
+                )
+            )
+    return tuple(traces)
