@@ -1,0 +1,55 @@
+"""One question to the journey from the command line: text or messages in, trace out, nothing sent."""
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from waypost.dialects import openai_chat
+from waypost.errors import RequestError
+from waypost.journey import known_model, route
+from waypost.policy import Policy
+from waypost.request.chat import Identity
+from waypost.trace import Trace, trace
+from waypost.transport.driver import drive
+
+
+def ask(
+    policy: Policy,
+    messages: Sequence[Mapping[str, Any]],
+    model: str = "auto",
+    identity: Identity | None = None,
+    headers: Sequence[tuple[str, str]] = (),
+) -> tuple[Trace, float]:
+    """Decide on a conversation as the router would.
+
+    Returns:
+        The trace, and the milliseconds from body to outcome.
+
+    Raises:
+        RequestError: the messages or the model would be refused before any rule is read.
+    """
+    body = json.dumps({"model": model, "messages": list(messages)}).encode()
+    started = time.perf_counter()
+    request = openai_chat.parse(body, headers=tuple(headers), identity=identity or Identity())
+    if not known_model(policy, request.model):
+        names = ", ".join(sorted(policy.auto_names) + list(policy.endpoints))
+        raise RequestError(f"unknown model {model!r}; known are {names}", 404, "model_not_found", "model")
+    outcome = asyncio.run(drive(route(policy, request)))
+    elapsed = (time.perf_counter() - started) * 1000
+    return trace(policy, request, outcome), elapsed
+
+
+def messages_of(text: str) -> list[dict[str, Any]]:
+    """Read what the user gave: a JSON list of messages, a whole request body, or plain text."""
+    stripped = text.strip()
+    if stripped[:1] in {"[", "{"}:
+        try:
+            value = json.loads(stripped)
+        except ValueError:
+            value = None
+        messages: Any = value.get("messages") if isinstance(value, dict) else value
+        if isinstance(messages, list) and all(isinstance(m, dict) and "role" in m for m in messages):
+            return messages
+    return [{"role": "user", "content": text}]

@@ -1,0 +1,72 @@
+"""`waypost route`: what would happen to this text, and why. Nothing is sent."""
+
+import dataclasses
+import json
+import sys
+
+import click
+
+from waypost.cli.ask import ask, messages_of
+from waypost.cli.draw import line, tree
+from waypost.cli.options import config_option, load_or_exit
+from waypost.errors import Exit, RequestError
+from waypost.request.chat import Identity
+
+
+@click.command()
+@click.argument("text")
+@config_option
+@click.option("-m", "--model", default="auto", show_default=True, help="The model the client asks for.")
+@click.option("--team", help="Team, as a trusted hop would vouch for it.")
+@click.option("--tenant", help="Tenant, as a trusted hop would vouch for it.")
+@click.option("--user", help="User, as a trusted hop would vouch for it.")
+@click.option(
+    "-H", "--header", "headers", multiple=True, metavar="NAME=VALUE", help="A header the client sends."
+)
+@click.option("--explain", is_flag=True, help="Draw every rule and condition.")
+@click.option("--json", "as_json", is_flag=True, help="Print the whole trace as JSON.")
+def route(
+    text: str,
+    config: tuple[str, ...],
+    model: str,
+    team: str | None,
+    tenant: str | None,
+    user: str | None,
+    headers: tuple[str, ...],
+    explain: bool,
+    as_json: bool,
+) -> None:
+    """Say where TEXT would go and why; nothing is sent.
+
+    TEXT is one user message, a JSON list of messages, or a request body; `-` reads it from standard input.
+    """
+    loaded = load_or_exit(config)
+    identity = Identity(any((team, tenant, user)), team, tenant, user)
+    pairs = [_pair(header) for header in headers]
+    try:
+        source = sys.stdin.read() if text == "-" else text
+        told, milliseconds = ask(loaded.policy, messages_of(source), model, identity, pairs)
+    except UnicodeDecodeError:
+        click.echo("error: standard input is not UTF-8 text", err=True)
+        sys.exit(Exit.USAGE)
+    except RequestError as error:
+        click.echo(f"error: the router would answer {error.status} {error.code}: {error.message}", err=True)
+        sys.exit(Exit.FINDINGS)
+    if as_json:
+        document = {
+            "schema": "waypost/route.v1",
+            **dataclasses.asdict(told),
+            "milliseconds": round(milliseconds, 3),
+        }
+        click.echo(json.dumps(document, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None))
+    elif explain:
+        click.echo("\n".join(tree(told, milliseconds)))
+    else:
+        click.echo(line(told, milliseconds))
+
+
+def _pair(header: str) -> tuple[str, str]:
+    name, separator, value = header.partition("=")
+    if not separator:
+        raise click.BadParameter(f"{header!r} has no '='", param_hint="--header")
+    return name.strip().lower(), value.strip()

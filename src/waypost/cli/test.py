@@ -1,0 +1,66 @@
+"""`waypost test`: run the file's `test_cases` through the engine that decides for real."""
+
+import json
+import sys
+import time
+
+import click
+
+from waypost.cases import Case, judge
+from waypost.cli.ask import ask
+from waypost.cli.options import config_option, load_or_exit
+from waypost.errors import Exit, RequestError
+from waypost.policy import Policy
+
+
+@click.command()
+@click.argument("files", nargs=-1, type=click.Path())
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table.")
+def test(files: tuple[str, ...], config: tuple[str, ...], as_json: bool) -> None:
+    """Run the `test_cases` of the configuration; exit 1 if one fails."""
+    loaded = load_or_exit((*files, *config))
+    started = time.perf_counter()
+    results = [(case, *_run(loaded.policy, case)) for case in loaded.test_cases]
+    seconds = time.perf_counter() - started
+    failed = sum(1 for _, _, problems in results if problems)
+    if as_json:
+        click.echo(
+            json.dumps(
+                {
+                    "schema": "waypost/test.v1",
+                    "passed": len(results) - failed,
+                    "failed": failed,
+                    "seconds": round(seconds, 4),
+                    "cases": [
+                        {"input": case.title, "decision": got, "passed": not problems, "problems": problems}
+                        for case, got, problems in results
+                    ],
+                },
+                ensure_ascii=False,
+            )
+        )
+    else:
+        width = max((len(case.title) for case, _, _ in results), default=0)
+        for case, got, problems in results:
+            verdict = click.style("FAIL", fg="red") if problems else click.style("PASS", fg="green")
+            click.echo(f"{verdict} {case.title:<{width}}  -> {got}")
+            for problem in problems:
+                click.echo(f"     {problem}")
+        click.echo(f"{len(results) - failed} passed, {failed} failed in {seconds:.2f} s")
+    if not results:
+        click.echo("note: the configuration has no test_cases", err=True)
+    sys.exit(Exit.FINDINGS if failed else Exit.OK)
+
+
+def _run(policy: Policy, case: Case) -> tuple[str, list[str]]:
+    """What the case led to, in a word, and what was expected otherwise."""
+    try:
+        told, _ = ask(policy, case.messages, case.model)
+    except RequestError as error:
+        return f"{error.status} {error.code}", [error.message]
+    if told.chain:
+        return told.chain[0].endpoint if told.decision != "semantic_classification" else told.decision, list(
+            judge(case, told)
+        )
+    return f"{told.outcome} {told.status}", list(judge(case, told))
