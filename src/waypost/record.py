@@ -6,8 +6,10 @@ Fields follow one list in audit log, API and CLI.
 from dataclasses import dataclass
 from typing import Literal
 
-RecordType = Literal["decision", "result", "start"]
-OutcomeName = Literal["forwarded", "answered", "blocked", "ok", "error", "aborted", "started"]
+RecordType = Literal["decision", "result", "start", "gap"]
+OutcomeName = Literal[
+    "forwarded", "answered", "blocked", "ok", "error", "aborted", "started", "recovered", "lost"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class AuditRecord:
 
     Attributes:
         type: `decision` when Waypost decided; `result` when a provider answered or nobody did;
-            `start` of a worker.
+            `start` of a worker; `gap` where records could not be written.
         actor: who asked, as far as a trusted hop vouches for it: `team=…`, else `unknown`.
         decision: rule name, `semantic_classification` or `explicit_model`.
         target: endpoints in failover order (decision), or the provider that answered (result).
