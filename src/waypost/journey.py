@@ -5,13 +5,14 @@ ext_proc, the CLI, the admin API and the tests drive the same code. It does no I
 """
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from waypost.decision.engine import EXPLICIT, Block, Decision, Respond, Route, Rule, conclude
 from waypost.decision.expr import All, evaluate, missing
 from waypost.needs import Ask, Encode, Failed
 from waypost.policy import Policy
+from waypost.providers.chain import MAX_CHAIN
 from waypost.providers.provider import Endpoint
 from waypost.request.chat import ChatRequest
 from waypost.selection.base import Selection, static
@@ -66,21 +67,18 @@ def route(policy: Policy, request: ChatRequest) -> Journey:
     rules = considered(policy, request)
     verdicts = yield from _look(policy, request, rules)
     decision = conclude(rules, verdicts)
-    if decision.failed_closed and _unscannable(decision, verdicts):
-        match policy.unscannable.action:
-            case "block":
-                message = "The request holds images, audio or files that a data policy must read and cannot."
-                return Refuse(403, "unscannable_content", message, decision, verdicts)
-            case "reroute" if _may_enter(decision, policy.unscannable.zone):
-                return _forward(policy, _zone_route(policy), decision, verdicts)
-            case "close" | "allow" | "reroute":
-                pass
+    unreadable = decision.failed_closed and _unscannable(decision, verdicts)
+    if unreadable and policy.unscannable.action == "block":
+        message = "The request holds images, audio or files that a data policy must read and cannot."
+        return Refuse(403, "unscannable_content", message, decision, verdicts)
     match decision.rule.action:
         case Block() as block:
             return Refuse(block.status, "blocked", block.message, decision, verdicts)
         case Respond() as respond:
             return Answer(respond.message, decision, verdicts)
         case Route() as chosen:
+            if unreadable and policy.unscannable.action == "reroute":
+                chosen = _rerouted(policy, chosen)
             if explicit is not None and decision.rule.name != EXPLICIT:
                 return _bounded(policy, chosen, explicit, decision, verdicts)
             return _forward(policy, chosen, decision, verdicts)
@@ -135,10 +133,12 @@ def _ask_learned(
     for rule in rules:
         while name := next(missing(rule.when, verdicts), None):
             signal = policy.signals[name]
-            if signal.heads and isinstance(encoded, Failed):
+            if not signal.heads:
+                verdicts[name] = signal.evaluate(request, None)
+            elif isinstance(encoded, Failed):
                 verdicts[name] = Verdict(None, 0.0, f"not answered: {encoded.reason}", failed="engine")
             else:
-                verdicts[name] = signal.evaluate(request, encoded if isinstance(encoded, Encoded) else None)
+                verdicts[name] = signal.evaluate(request, encoded)
         value = evaluate(rule.when, verdicts)
         if value or (value is None and rule.on_error == "closed"):
             break
@@ -179,16 +179,14 @@ def _forward(policy: Policy, chosen: Route, decision: Decision, verdicts: Verdic
     return Forward(selection, decision, verdicts)
 
 
-def _zone_route(policy: Policy) -> Route:
+def _rerouted(policy: Policy, chosen: Route) -> Route:
+    """Into the zone meant for what nobody can read, unless that leaves the boundary of the rule itself."""
     zone = policy.unscannable.zone
-    names = tuple(e.name for e in policy.endpoints.values() if e.zone == zone)
-    return Route(names, frozenset({zone}), "Holds parts that cannot be read")
-
-
-def _may_enter(decision: Decision, zone: str) -> bool:
-    """Whether rerouting to `zone` keeps the boundary of the rule that could not be ruled out."""
-    action = decision.rule.action
-    return not isinstance(action, Route) or action.boundary is None or zone in action.boundary
+    if chosen.boundary is not None and zone not in chosen.boundary:
+        return chosen
+    inside = tuple(e.name for e in policy.endpoints.values() if e.zone == zone)
+    own = tuple(name for name in chosen.endpoints if name in inside)
+    return replace(chosen, endpoints=own or inside[:MAX_CHAIN], boundary=frozenset({zone}))
 
 
 def _unscannable(decision: Decision, verdicts: Verdicts) -> bool:

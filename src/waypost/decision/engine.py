@@ -4,11 +4,11 @@ Order after compilation is priority. `decide` stops at the first rule that surel
 still open in front of it leaves the decision open. `conclude` is asked when nothing is left to ask.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from waypost.decision.expr import Expr, evaluate, missing, signals_of
+from waypost.decision.expr import Expr, evaluate, grounds, missing
 from waypost.signals.base import Verdicts
 
 SEMANTIC: Final = "semantic_classification"
@@ -139,19 +139,8 @@ def conclude(rules: Sequence[Rule], verdicts: Verdicts) -> Decision:
 
 
 def _decision(rule: Rule, verdicts: Verdicts, *, failed_closed: bool) -> Decision:
-    evidence = tuple(_evidence(rule.when, verdicts, failed_closed=failed_closed))
+    """What holds is the evidence; in a rule of absences, or one that failed closed, all its grounds are."""
+    names = tuple(dict.fromkeys(grounds(rule.when, verdicts)))
+    evidence = tuple(name for name in names if verdicts[name].holds) or names
     because = "; ".join(dict.fromkeys(verdicts[name].because for name in evidence))
     return Decision(rule, because, evidence, failed_closed)
-
-
-def _evidence(when: Expr, verdicts: Verdicts, *, failed_closed: bool) -> Iterator[str]:
-    """Signals the outcome rests on: those that hold, else (a rule of absences) those that answered.
-
-    When a rule failed closed, the unanswered questions are the evidence.
-    """
-    names = [name for name in dict.fromkeys(signals_of(when)) if name in verdicts]
-    if failed_closed:
-        yield from (name for name in names if verdicts[name].failed)
-        return
-    holding = [name for name in names if verdicts[name].holds]
-    yield from holding or names

@@ -1,11 +1,11 @@
 """Why a rule matched and, as important to an auditor, why another did not."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, assert_never
 
 from waypost.decision.engine import Decision, Rule
-from waypost.decision.expr import All, Any, Expr, Is, Not, evaluate
+from waypost.decision.expr import All, Any, Expr, Is, Not, evaluate, grounds
 from waypost.signals.base import Verdicts
 
 RuleOutcome = Literal["match", "failed_closed", "no_match", "failed_open", "skipped"]
@@ -87,22 +87,5 @@ def draw(expr: Expr, verdicts: Verdicts) -> Node:
             return Node("all", value, operands=tuple(draw(o, verdicts) for o in operands))
         case Any(operands):
             return Node("any", value, operands=tuple(draw(o, verdicts) for o in operands))
-        case _:
-            assert_never(expr)
-
-
-def grounds(expr: Expr, verdicts: Verdicts) -> Iterator[str]:
-    """Signals whose verdicts make `expr` what it is; for an open expression, those that failed."""
-    value = evaluate(expr, verdicts)
-    match expr:
-        case Is(signal):
-            if signal in verdicts:
-                yield signal
-        case Not(operand):
-            yield from grounds(operand, verdicts)
-        case All(operands) | Any(operands):
-            for operand in operands:
-                if evaluate(operand, verdicts) is value:
-                    yield from grounds(operand, verdicts)
         case _:
             assert_never(expr)

@@ -103,3 +103,20 @@ def signals_of(expr: Expr) -> Iterator[str]:
                 yield from signals_of(operand)
         case _:
             assert_never(expr)
+
+
+def grounds(expr: Expr, verdicts: Verdicts) -> Iterator[str]:
+    """Signals whose verdicts make `expr` what it is; for an open expression, those that failed."""
+    value = evaluate(expr, verdicts)
+    match expr:
+        case Is(signal):
+            if signal in verdicts:
+                yield signal
+        case Not(operand):
+            yield from grounds(operand, verdicts)
+        case All(operands) | Any(operands):
+            for operand in operands:
+                if evaluate(operand, verdicts) is value:
+                    yield from grounds(operand, verdicts)
+        case _:
+            assert_never(expr)
