@@ -1,1 +1,1 @@
-"""Test vocabulary for Waypost and its plugins."""
+"""Test vocabulary for Waypost and its plugins: small policies, fake signals, playbooks, contracts."""

@@ -1,0 +1,132 @@
+"""Signals with known answers, free and learned, and an encoder that knows its answers beforehand."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from waypost.configurable import configurable
+from waypost.needs import Ask, Encode, Failed
+from waypost.request.chat import ChatRequest
+from waypost.signals.base import Encoded, Signal, Verdict
+
+YES = Verdict("yes", 1.0, "holds")
+NO = Verdict(None, 0.0, "does not hold")
+UNREADABLE = Verdict(None, 0.0, "an image could not be read", failed="unscannable")
+STRANGER = Verdict(None, 0.0, "no trusted hop vouches for the caller", failed="identity_unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed(Signal):
+    """Gives one verdict, whatever the request, and counts how often it was asked.
+
+    Attributes:
+        reads: encoder heads it pretends to read; empty = it needs no model.
+        asked: one entry per question: what the encoder had found.
+    """
+
+    kind: ClassVar[str] = "fixed"
+
+    verdict: Verdict
+    reads: frozenset[str] = frozenset()
+    asked: list[Encoded | None] = field(default_factory=list[Encoded | None], compare=False)
+
+    @property
+    def heads(self) -> frozenset[str]:
+        """The heads named in `reads`."""
+        return self.reads
+
+    def evaluate(self, request: ChatRequest, encoded: Encoded | None) -> Verdict:
+        """Count the question and give the fixed verdict."""
+        self.asked.append(encoded)
+        return self.verdict
+
+    def sentence(self) -> str:
+        """Say what it will answer."""
+        return f"the fixed verdict says {self.verdict.because!r}"
+
+
+@configurable
+class Contains(Signal):
+    """Holds when a text part of the request contains a word, letter for letter."""
+
+    kind: ClassVar[str] = "contains"
+
+    word: str
+    """What to look for."""
+
+    def evaluate(self, request: ChatRequest, encoded: Encoded | None) -> Verdict:
+        """Look for the word; a part that cannot be read leaves the question open unless the word is found."""
+        parts = [part for message in request.messages for part in message.parts]
+        if any(self.word in part.text for part in parts):
+            return Verdict(self.word, 1.0, f"Contains {self.word!r}")
+        if not all(part.is_readable for part in parts):
+            return Verdict(
+                None, 0.0, f"looked for {self.word!r}, but a part cannot be read", failed="unscannable"
+            )
+        return Verdict(None, 0.0, f"does not contain {self.word!r}")
+
+    def sentence(self) -> str:
+        """Name the word."""
+        return f"the text contains {self.word!r}"
+
+
+@configurable
+class Learned(Signal):
+    """Holds when one label of an encoder head is probable enough: the shape of every learned signal."""
+
+    kind: ClassVar[str] = "learned"
+
+    head: str
+    """Encoder head to read."""
+
+    label: str
+    """Label of that head."""
+
+    threshold: float = 0.5
+    """Smallest probability, in [0, 1], at which the condition holds."""
+
+    @property
+    def heads(self) -> frozenset[str]:
+        """Reads its own head."""
+        return frozenset({self.head})
+
+    def evaluate(self, request: ChatRequest, encoded: Encoded | None) -> Verdict:
+        """Compare the probability with the threshold; text that was not scanned leaves a negative open."""
+        if encoded is None:
+            return Verdict(None, 0.0, f"no encoder read {self.head!r}", failed="engine")
+        p = encoded.heads[self.head][self.label]
+        because = f"p({self.label})={p:.2f}, threshold {self.threshold:g}"
+        if p >= self.threshold:
+            return Verdict(self.label, p, because)
+        if encoded.coverage < 1:
+            return Verdict(
+                None, p, f"{because}, but only {encoded.coverage:.0%} was scanned", failed="too_large"
+            )
+        return Verdict(None, p, because)
+
+    def sentence(self) -> str:
+        """Name label and threshold."""
+        return f"the {self.head} head finds {self.label!r} with at least {self.threshold:g}"
+
+
+@dataclass(slots=True)
+class FakeEncoder:
+    """Answers every `Encode` from a table, and remembers what it was asked.
+
+    Attributes:
+        heads: probability per head and label; a head that is missing makes the pass fail.
+        passes: the heads of every pass so far.
+    """
+
+    heads: Mapping[str, Mapping[str, float]]
+    coverage: float = 1.0
+    passes: list[frozenset[str]] = field(default_factory=list[frozenset[str]])
+
+    def __call__(self, need: Ask[object]) -> Encoded | Failed:
+        """Answer one need."""
+        if not isinstance(need, Encode):
+            return Failed(f"a fake encoder cannot answer {need!r}")
+        self.passes.append(need.heads)
+        if unknown := sorted(need.heads - self.heads.keys()):
+            return Failed(f"no head {unknown[0]!r}")
+        return Encoded({name: self.heads[name] for name in need.heads}, self.coverage)

@@ -1,0 +1,128 @@
+"""The journey over random policies: one encoder pass at most, no needless question, one right decision."""
+
+from collections.abc import Mapping
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.properties.strategies import BROKEN, random_policies, requests
+from waypost.decision.engine import conclude
+from waypost.decision.expr import signals_of
+from waypost.journey import considered, route
+from waypost.needs import Ask, Encode, Failed
+from waypost.policy import Policy
+from waypost.request.chat import ChatRequest
+from waypost.signals.base import Encoded, Verdict
+from waypost.testing.playbook import drive
+from waypost.testing.signals import Fixed
+
+HEADS: Mapping[str, Mapping[str, float]] = {"domain": {"math": 1.0}, "complexity": {"hard": 1.0}}
+
+
+class Encoder:
+    """Counts passes; gives what was asked for and nothing else, or is down."""
+
+    def __init__(self, *, down: bool = False) -> None:
+        self.down = down
+        self.passes: list[frozenset[str]] = []
+
+    def __call__(self, need: Ask[object]) -> Encoded | Failed:
+        assert isinstance(need, Encode)
+        self.passes.append(need.heads)
+        return Failed("down") if self.down else Encoded({name: HEADS[name] for name in need.heads})
+
+
+encoders = st.builds(Encoder, down=st.booleans())
+
+
+def fixed(policy: Policy) -> dict[str, Fixed]:
+    return {name: signal for name, signal in policy.signals.items() if isinstance(signal, Fixed)}
+
+
+def everything(policy: Policy, *, down: bool) -> dict[str, Verdict]:
+    return {name: BROKEN if down and s.reads else s.verdict for name, s in fixed(policy).items()}
+
+
+@given(random_policies(), requests, encoders)
+def test_at_most_one_encoder_pass_and_never_an_empty_one(
+    policy: Policy, request: ChatRequest, encoder: Encoder
+) -> None:
+    drive(route(policy, request), encoder)
+    assert len(encoder.passes) <= 1
+    assert all(encoder.passes)
+
+
+@given(random_policies(), requests, encoders)
+def test_no_question_is_asked_twice(policy: Policy, request: ChatRequest, encoder: Encoder) -> None:
+    drive(route(policy, request), encoder)
+    assert all(len(signal.asked) <= 1 for signal in fixed(policy).values())
+
+
+@given(random_policies(), requests)
+def test_learned_signals_get_every_head_they_read_and_free_ones_get_none(
+    policy: Policy, request: ChatRequest
+) -> None:
+    drive(route(policy, request), Encoder())
+    for signal in fixed(policy).values():
+        for encoded in signal.asked:
+            if signal.reads:
+                assert encoded is not None
+                assert signal.reads <= encoded.heads.keys()
+            else:
+                assert encoded is None
+
+
+@given(random_policies(), requests, encoders)
+def test_the_decision_is_the_one_that_full_knowledge_gives(
+    policy: Policy, request: ChatRequest, encoder: Encoder
+) -> None:
+    outcome = drive(route(policy, request), encoder)
+    full = conclude(considered(policy, request), everything(policy, down=encoder.down))
+    assert outcome.decision.rule == full.rule
+    assert outcome.decision.failed_closed is full.failed_closed
+
+
+@given(random_policies(), requests)
+def test_an_encoder_pass_is_made_while_the_decision_is_open(policy: Policy, request: ChatRequest) -> None:
+    """With every free answer known, learned answers that could still change the rule are asked for."""
+    encoder = Encoder()
+    drive(route(policy, request), encoder)
+    free = {name: s.verdict for name, s in fixed(policy).items() if not s.reads}
+    rules = considered(policy, request)
+    roads: set[str] = set()
+    learned = [name for name, s in fixed(policy).items() if s.reads]
+    for mask in range(2 ** len(learned)):
+        told = {name: _answer(holds=bool(mask >> n & 1)) for n, name in enumerate(learned)}
+        decision = conclude(rules, free | told)
+        roads.add(decision.rule.name)
+    if len(roads) > 1:
+        assert encoder.passes
+
+
+def _answer(*, holds: bool) -> Verdict:
+    return Verdict("yes" if holds else None, float(holds), "told")
+
+
+@given(random_policies(), requests)
+def test_rules_of_free_questions_in_front_of_the_decision_need_no_encoder(
+    policy: Policy, request: ChatRequest
+) -> None:
+    encoder = Encoder()
+    outcome = drive(route(policy, request), encoder)
+    if encoder.passes:
+        heads: set[str] = set()
+        for rule in considered(policy, request):
+            heads |= {head for name in signals_of(rule.when) for head in policy.signals[name].heads}
+            if rule.name == outcome.decision.rule.name:
+                break
+        assert heads, "a pass was made although no rule up to the decision reads the encoder"
+
+
+@given(random_policies(), requests)
+def test_verdicts_in_the_outcome_are_what_the_signals_said(policy: Policy, request: ChatRequest) -> None:
+    outcome = drive(route(policy, request), Encoder())
+    for name, signal in fixed(policy).items():
+        if name in outcome.verdicts:
+            assert outcome.verdicts[name] == signal.verdict
+        else:
+            assert not signal.asked
