@@ -138,7 +138,8 @@ class AuditLog:
         """
         folder = state_dir / "audit"
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
             lock = _take_lock(folder / LOCK)
             try:
                 key = _load_key(state_dir / KEY)

@@ -30,6 +30,15 @@ LOCK = "lock"
 CLIP = 256
 """Longest text, in characters, kept of what a client or a hop chose: model name, request id, actor."""
 
+_TEXTS = (
+    "actor because config_sha256 decision hash justification outcome owner prev prompt_hmac reasoning "
+    "request_id requested_model rule ts type"
+)
+_FIELDS: dict[str, type] = {
+    **dict.fromkeys(_TEXTS.split(), str),
+    **dict.fromkeys(("attempts", "seq", "status", "v"), int),
+    **dict.fromkeys(("boundary", "matched", "target"), list),
+}
 _NAME = re.compile(r"audit-(\d{6,})\.jsonl")
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False).encode
 _CHUNK = 64 * 1024
@@ -106,9 +115,8 @@ def read_line(line: bytes) -> dict[str, Any]:
     record = cast("dict[str, Any]", parsed)
     if record.get("v") != VERSION:
         raise ValueError(f"record version {record.get('v')!r}, this Waypost reads {VERSION}")
-    shape = {"seq": int, "ts": str, "prev": str, "hash": str, "type": str}
-    if any(type(record.get(key)) is not kind for key, kind in shape.items()):
-        raise ValueError("not an audit record: seq, ts, prev, hash or type is missing or of another type")
+    if wrong := [key for key, kind in _FIELDS.items() if type(record.get(key)) is not kind]:
+        raise ValueError(f"{wrong[0]} is missing or not of its type")
     if spelled != line:
         raise ValueError(
             "not spelled as Waypost writes it: spaces, key order, a repeated key or an escape differ"
