@@ -6,7 +6,7 @@ ext_proc, the CLI, the admin API and the tests drive the same code. It does no I
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, assert_never
 
 from waypost.decision.engine import EXPLICIT, Block, Decision, Respond, Route, Rule, conclude
 from waypost.decision.expr import All, evaluate, missing
@@ -82,6 +82,8 @@ def route(policy: Policy, request: ChatRequest) -> Journey:
             if explicit is not None and decision.rule.name != EXPLICIT:
                 return _bounded(policy, chosen, explicit, decision, verdicts)
             return _forward(policy, chosen, decision, verdicts)
+        case _:
+            assert_never(decision.rule.action)
 
 
 def _look(
@@ -104,7 +106,7 @@ def _ask_free(
     Returns the heads that rules still open on the way would read.
     """
     heads: frozenset[str] = frozenset()
-    for rule in rules:
+    for rule in rules:  # pragma: no branch  the last rule always holds
         while name := _first_free(policy, rule, verdicts):
             verdicts[name] = policy.signals[name].evaluate(request, None)
         value = evaluate(rule.when, verdicts)
@@ -130,12 +132,10 @@ def _ask_learned(
     encoded: Encoded | Failed,
 ) -> None:
     """Answer what the encoder can; what it could not is a failed verdict, settled by `on_error`."""
-    for rule in rules:
+    for rule in rules:  # pragma: no branch  the last rule always holds
         while name := next(missing(rule.when, verdicts), None):
             signal = policy.signals[name]
-            if not signal.heads:
-                verdicts[name] = signal.evaluate(request, None)
-            elif isinstance(encoded, Failed):
+            if isinstance(encoded, Failed):
                 verdicts[name] = Verdict(None, 0.0, f"not answered: {encoded.reason}", failed="engine")
             else:
                 verdicts[name] = signal.evaluate(request, encoded)
