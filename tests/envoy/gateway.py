@@ -1,0 +1,252 @@
+"""Start the whole product as an operator does, on free ports, and stop it whatever happened."""
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import openai
+
+from tests.envoy.faulty import PATIENCE
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A raw answer: every header as sent, whole body."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    def header(self, name: str) -> str | None:
+        return next((value for key, value in self.headers if key.lower() == name), None)
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def error(self) -> dict[str, Any]:
+        """The error, checked to have the API's shape."""
+        assert self.header("content-type") == "application/json", (self.status, self.headers, self.body)
+        error = self.json["error"]
+        assert set(error) == {"message", "type", "param", "code"}, error
+        assert isinstance(error["message"], str)
+        assert error["message"]
+        assert isinstance(error["type"], str)
+        assert isinstance(error["code"], str)
+        assert error["param"] is None or isinstance(error["param"], str)
+        return error
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """A running `waypost serve`.
+
+    Attributes:
+        state: folder of the audit log.
+        log: everything the processes wrote to stderr and stdout.
+    """
+
+    process: subprocess.Popen[bytes]
+    port: int
+    admin: int
+    state: Path
+    log: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def sdk(self, **options: Any) -> openai.OpenAI:
+        """The official client; it does not retry, so that a test sees each answer."""
+        return openai.OpenAI(
+            base_url=f"{self.url}/v1", **({"api_key": "client-key", "max_retries": 0} | options)
+        )
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: bytes | str | None = None,
+        headers: Mapping[str, str] | Sequence[tuple[str, str]] = (),
+    ) -> Response:
+        """One request with exactly these headers (and host and content-length)."""
+        content = body.encode() if isinstance(body, str) else body
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        with contextlib.closing(connection):
+            connection.putrequest(method, path, skip_accept_encoding=True)
+            for name, value in headers.items() if isinstance(headers, Mapping) else headers:
+                connection.putheader(name, value)
+            if content is not None:
+                connection.putheader("content-length", str(len(content)))
+            connection.endheaders(content)
+            response = connection.getresponse()
+            return Response(response.status, response.getheaders(), response.read())
+
+    def post(self, payload: Any, path: str = "/v1/chat/completions", **headers: str) -> Response:
+        """POST JSON; bytes and text are sent as they are. Underscores in header names become dashes."""
+        body = payload if isinstance(payload, bytes | str) else json.dumps(payload)
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.request("POST", path, body, {"content-type": "application/json"} | named)
+
+    def ask(self, text: str, model: str = "auto", **fields: Any) -> Response:
+        """One user message."""
+        return self.post(question(text, model, **fields))
+
+    def audit(self) -> list[dict[str, Any]]:
+        """All records written so far, in order."""
+        files = sorted(self.state.rglob("*.jsonl"))
+        return [json.loads(line) for file in files for line in file.read_text().splitlines()]
+
+    def ready(self) -> int:
+        """Status of `/ready`; 0 when nobody listens."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.admin, timeout=5)
+        with contextlib.closing(connection):
+            try:
+                connection.request("GET", "/ready")
+                return connection.getresponse().status
+            except (OSError, http.client.HTTPException):
+                return 0
+
+    def until(self, condition: Callable[[], object], what: str) -> None:
+        """Wait for something outside this process that offers no event to wait on."""
+
+        def met() -> object:
+            code = self.process.poll()
+            assert code is None, f"waypost serve ended with {code}:\n{self.log.read_text()}"
+            return condition()
+
+        try:
+            wait_until(met, what)
+        except TimeoutError as error:
+            raise AssertionError(f"{error}\n{self.log.read_text()[-4000:]}") from None
+
+    def children(self) -> dict[int, list[str]]:
+        """Command lines of every process below `waypost serve`, by pid."""
+        found: dict[int, list[str]] = {}
+        queue = [self.process.pid]
+        while queue:
+            parent = queue.pop()
+            for file in Path(f"/proc/{parent}/task").glob("*/children"):
+                with contextlib.suppress(OSError):
+                    queue += [int(pid) for pid in file.read_text().split()]
+            with contextlib.suppress(OSError):
+                found[parent] = Path(f"/proc/{parent}/cmdline").read_text().split("\0")[:-1]
+        found.pop(self.process.pid, None)
+        return {pid: command for pid, command in found.items() if command}
+
+    @property
+    def worker(self) -> int:
+        """Pid of the ext_proc worker."""
+        return next(pid for pid, command in self.children().items() if "extproc" in command)
+
+    @property
+    def envoy(self) -> int:
+        """Pid of Envoy."""
+        return next(pid for pid, command in self.children().items() if "envoy" in Path(command[0]).name)
+
+    def kill(self, pid: int) -> None:
+        os.kill(pid, signal.SIGKILL)
+
+    def envoy_admin(self, path: str) -> str:
+        """Ask Envoy's own admin interface, which stands on a unix socket."""
+        command = self.children()[self.envoy]
+        bootstrap = json.loads(Path(command[command.index("-c") + 1]).read_text())
+        connection = http.client.HTTPConnection("envoy", timeout=10)
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.settimeout(10)
+        connection.sock.connect(bootstrap["admin"]["address"]["pipe"]["path"])
+        with contextlib.closing(connection):
+            connection.request("GET", path)
+            return connection.getresponse().read().decode()
+
+    def stats(self, pattern: str) -> dict[str, int]:
+        """Envoy's counters and gauges whose name contains `pattern`."""
+        lines = self.envoy_admin("/stats").splitlines()
+        pairs = (line.rsplit(": ", 1) for line in lines if pattern in line)
+        return {name: int(value) for name, value in pairs if value.isdigit()}
+
+
+def question(text: str, model: str = "auto", **fields: Any) -> dict[str, Any]:
+    """A chat request of one user message."""
+    return {"model": model, "messages": [{"role": "user", "content": text}], **fields}
+
+
+def wait_until(condition: Callable[[], object], what: str) -> None:
+    """Poll a condition of the outside world."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what}: not within {PATIENCE:g} s")
+        time.sleep(0.02)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether the process exists and is not a zombie waiting for its parent."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextlib.contextmanager
+def serve(folder: Path, config: Mapping[str, Any]) -> Iterator[Gateway]:
+    """Run `waypost serve` with this configuration on free ports until the block ends."""
+    port, admin, file = free_port(), free_port(), folder / "waypost.yaml"
+    own = {"listen": f"127.0.0.1:{port}", "admin": f"127.0.0.1:{admin}", "state_dir": str(folder)}
+    file.write_text(json.dumps(own | dict(config), indent=1))  # JSON is YAML
+    with run_serve(["-c", str(file)], folder, port, admin) as gateway:
+        yield gateway
+
+
+@contextlib.contextmanager
+def run_serve(
+    options: Sequence[str], folder: Path, port: int, admin: int, environ: Mapping[str, str] | None = None
+) -> Iterator[Gateway]:
+    """Run the command until the block ends; `folder` gets the log and must be where the state is."""
+    log = folder / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "waypost.cli", "serve", *options],
+            env={**os.environ, **(environ or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    gateway = Gateway(process, port, admin, folder, log)
+    try:
+        gateway.until(lambda: gateway.ready() == 200, "/ready")
+        yield gateway
+    finally:
+        _stop(gateway)
+
+
+def _stop(gateway: Gateway) -> None:
+    """SIGTERM, then SIGKILL for what is left; nothing survives a test run."""
+    children = gateway.children()
+    gateway.process.terminate()
+    try:
+        gateway.process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        gateway.process.kill()
+        gateway.process.wait()
+    for pid in children:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)

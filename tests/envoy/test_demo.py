@@ -1,0 +1,84 @@
+"""`waypost serve --demo` prints what to try; every line of it works exactly as printed."""
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import waypost.demo
+from tests.envoy.gateway import Gateway, free_port, run_serve
+from waypost.demo.providers import PROVIDERS
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    folder, port, admin = tmp_path_factory.mktemp("demo"), free_port(), free_port()
+    ports = {provider.variable: free_port() for provider in PROVIDERS}
+    ports |= {"WAYPOST_PORT": port, "WAYPOST_ADMIN_PORT": admin}
+    environ = {name: str(value) for name, value in ports.items()} | {"XDG_STATE_HOME": str(folder)}
+    with run_serve(["--demo"], folder, port, admin, environ) as gateway:
+        yield gateway
+
+
+@pytest.fixture(scope="module")
+def printed(demo: Gateway) -> list[str]:
+    """The tour as it stands in the output."""
+    return demo.log.read_text().splitlines()
+
+
+def run(command: str) -> str:
+    """What a shell makes of a pasted text."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    result = subprocess.run(
+        ["bash", "-euc", command],
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return result.stdout
+
+
+EXPECTED = (
+    ("200 OK", "bank-stays-inside", "finance-32b at the demo provider 'onprem'"),
+    ("200 OK", "patients-stay-inside", "clinic-27b at the demo provider 'onprem'"),
+    ("200 OK", "search-desk", "data: [DONE]"),
+    ("403 Forbidden", "no-private-keys", "The request holds a private key."),
+    ("200 OK", "opening-hours", "We are open Monday to Friday"),
+)
+
+
+@pytest.mark.parametrize(("number", "expected"), enumerate(EXPECTED))
+def test_each_curl_line_works_as_printed(
+    printed: list[str], number: int, expected: tuple[str, str, str]
+) -> None:
+    lines = [line for line in printed if line.startswith("curl ")]
+    assert len(lines) == len(EXPECTED)
+    output = run(lines[number])
+    status, decision, text = expected
+    assert output.startswith(f"HTTP/1.1 {status}")
+    assert f"x-waypost-decision: {decision}" in output
+    assert text in output
+
+
+def test_the_sdk_snippet_works_as_printed(printed: list[str]) -> None:
+    start, end = printed.index("python3 - <<'END'"), printed.index("END")
+    outside, inside = run("\n".join(printed[start : end + 1])).splitlines()
+    assert outside.startswith("explicit_model -> general-large at the demo provider 'cloud'")
+    assert inside.startswith("bank-stays-inside -> finance-32b at the demo provider 'onprem'")
+
+
+def test_embeddings_and_models_work(demo: Gateway) -> None:
+    sdk = demo.sdk()
+    assert len(sdk.embeddings.create(model="embedding", input="hello").data[0].embedding) == 256
+    assert "search-enabled" in {model.id for model in sdk.models.list()}
+
+
+@pytest.mark.parametrize("verb", ["check", "test"])
+def test_the_configuration_passes_its_own_checks(verb: str) -> None:
+    run(shlex.join([sys.executable, "-m", "waypost.cli", verb, "-c", str(waypost.demo.config_path())]))

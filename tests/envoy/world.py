@@ -1,0 +1,140 @@
+"""Which providers there are, what they are called, and the rules that lead to them.
+
+A text chooses its chain: `chain("out1", "in2")` is a word that a rule routes to out1, then in2. Zones: `in*`
+is internal, `out*` external; `indead` and `outdead` refuse every connection.
+"""
+
+from dataclasses import dataclass
+from itertools import permutations
+from typing import Any
+
+from tests.envoy.faulty import Upstream
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Running upstreams and the ports of the dead ones, by provider name."""
+
+    upstreams: dict[str, Upstream]
+    dead: dict[str, int]
+
+    def __getitem__(self, name: str) -> Upstream:
+        return self.upstreams[name]
+
+    def got(self) -> dict[str, int]:
+        """How many requests each provider received; those that got none are left out."""
+        return {name: len(up.requests) for name, up in self.upstreams.items() if up.requests}
+
+
+# Unequal in whatever could leak from one attempt into the next: path, key, headers, length of the name.
+PATHS = {
+    "in1": "/v1",
+    "in2": "/tenants/blue/api/v1",
+    "out1": "/v1",
+    "out2": "/a/much/longer/prefix/v1",
+    "out3": "/v3",
+    "indead": "/v1",
+    "outdead": "/v1",
+}
+KEYS = {
+    "in1": "sk-in1",
+    "in2": "sk-in2-with-a-longer-key",
+    "out1": "sk-out1-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    "out2": "sk-out2",
+    "indead": "sk-indead",
+    "outdead": "sk-outdead",
+}
+ACCOUNTS = {
+    "out1": {"organization": "org-of-out1", "project": "proj-of-out1"},
+    "out2": {"organization": "org-of-out2"},
+}
+WIRE_NAMES = {
+    "in1": "i",
+    "in2": "vendor/in2-a-long-model-name-with-a-suffix:2026-01-01",
+    "out1": "o1-mini",
+    "out2": "o2",
+    "out3": 'name-"quoted"-ü',
+    "indead": "x",
+    "outdead": "x",
+}
+
+
+def model(provider: str) -> str:
+    """Logical model that the provider serves."""
+    return f"model-{provider}"
+
+
+def chain(*providers: str) -> str:
+    """A word that a rule routes along these providers."""
+    return f"via{''.join(providers)}"
+
+
+PAIRS = tuple(permutations(("in1", "in2", "out1", "out2", "out3"), 2))
+CHAINS = (
+    *((name,) for name in KEYS | {"out3": ""}),
+    *PAIRS,
+    ("out1", "out2", "out3"),
+    ("outdead", "out1"),
+    ("outdead", "out2", "out3"),
+    ("out1", "outdead", "out3"),
+)
+INSIDE_CHAINS = (("in1", "in2"), ("indead", "in1"), ("in1",), ("indead",))
+
+
+def vault(*providers: str) -> str:
+    """A word that a rule routes along these providers and that may not leave the zone `internal`."""
+    return f"vault{''.join(providers)}"
+
+
+def _provider(world: World, name: str) -> dict[str, Any]:
+    port = world.dead.get(name) or world[name].port
+    provider: dict[str, Any] = {
+        "kind": "openai_compatible",
+        "base_url": f"http://127.0.0.1:{port}{PATHS[name]}",
+    }
+    if name in KEYS:
+        provider["api_key"] = KEYS[name]
+    if name in ACCOUNTS:
+        provider |= {"kind": "openai", **ACCOUNTS[name]}
+    if name.startswith("in"):
+        provider["zone"] = "internal"
+    return provider
+
+
+def _route(name: str, word: str, providers: tuple[str, ...], **action: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "conditions": [{"type": "keyword_match", "keywords": [word]}],
+        "action": {"type": "route", "endpoints": [model(p) for p in providers], **action},
+    }
+
+
+def config(world: World) -> dict[str, Any]:
+    """The file, without addresses and folders."""
+    names = [*world.upstreams, *world.dead]
+    forbidden = {"type": "block", "status": 403, "message": "Not here."}
+    fixed = {"type": "respond", "message": 'We open at nine. "Quoted" ü.'}
+    everywhere = ["internal", "external"]
+    return {
+        "providers": {name: _provider(world, name) for name in names},
+        "models": {model(name): {"provider": name, "name": WIRE_NAMES[name]} for name in names},
+        "routing_rules": [
+            {
+                "name": "forbidden",
+                "conditions": [{"type": "keyword_match", "keywords": ["forbidden"]}],
+                "action": forbidden,
+            },
+            *(
+                _route(vault(*chain_), vault(*chain_), chain_, boundary="internal")
+                for chain_ in INSIDE_CHAINS
+            ),
+            _route("strict", "strictsecret", ("in1",), boundary="internal", on_explicit="refuse"),
+            {
+                "name": "opening-hours",
+                "conditions": [{"type": "keyword_match", "keywords": ["opening hours"]}],
+                "action": fixed,
+            },
+            *(_route(chain(*chain_), chain(*chain_), chain_, boundary=everywhere) for chain_ in CHAINS),
+        ],
+        "default_model": model("out1"),
+    }
