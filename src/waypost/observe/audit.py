@@ -319,7 +319,7 @@ class _File:
         rest = memoryview(data)
         while rest:
             rest = rest[os.write(self._fd, rest) :]
-        os.fdatasync(self._fd)
+        getattr(os, "fdatasync", os.fsync)(self._fd)  # macOS has no fdatasync
         if not self.size:
             _sync_folder(self._folder)
         self.size += len(data)
