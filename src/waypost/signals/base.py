@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, Self
 
 from waypost.configurable import configurable
-from waypost.request.chat import ChatRequest
-from waypost.request.text import Scope
+from waypost.request.chat import ChatRequest, Part
+from waypost.request.text import Scope, read
 
 FailureCode = Literal["unscannable", "identity_unknown", "engine", "too_large"]
 
@@ -151,3 +151,20 @@ class TextSignal(Signal):
     """What images, audio and files in that text mean: `fail` = the question cannot be answered, so a boundary
     holds; `ignore` = they count as empty. Default: `fail` in a rule with a boundary or a block, else
     `ignore`."""
+
+    def parts(self, request: ChatRequest) -> tuple[Part, ...]:
+        """What this signal reads, parts that cannot be read included."""
+        return read(request, self.scope or "conversation")
+
+    def unless_unread(self, request: ChatRequest, verdict: Verdict) -> Verdict:
+        """`verdict`, reached on the readable text, unless parts that could not be read leave it open."""
+        if self.unreadable != "fail":
+            return verdict
+        unread = request.once(
+            ("unread", self.scope), lambda: [p.kind for p in self.parts(request) if not p.is_readable]
+        )
+        if not unread:
+            return verdict
+        count = "1 part" if len(unread) == 1 else f"{len(unread)} parts"
+        because = f"{count} could not be read ({', '.join(dict.fromkeys(unread))})"
+        return Verdict(None, 0.0, because, failed="unscannable")

@@ -1,0 +1,294 @@
+"""`keyword_match`: whole words and phrases, found for all rules of a policy in one pass over a text."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import ClassVar, Final, Literal, NamedTuple, Self
+from unicodedata import category
+
+from ahocorasick_rs import AhoCorasick
+
+from waypost.configurable import configurable
+from waypost.request.chat import ChatRequest, Part
+from waypost.request.text import Folded, fold, readings
+from waypost.signals.base import Lint, Match, Signal, TextSignal, Verdict
+
+_CHUNK: Final = 1 << 16
+"""Characters searched at once: bounds what a text full of hits makes the search library return."""
+
+_CROWD: Final = 1000
+"""Hits kept per text; beyond it only the first of each further keyword."""
+
+_NAMED: Final = 20
+"""Keywords named in one sentence."""
+
+_MATCHES: Final = 100
+
+# Han, kana, Hangul, Thai, Lao, Myanmar, Khmer: words stand side by side, or carry particles, without a space.
+_UNSPACED: Final = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u19e0-\u19ff\u2e80-\u2fdf\u3005-\u3007\u3021-\u302f"
+    "\u3038-\u30ff\u3130-\u318f\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua9e0-\ua9ff\uaa60-\uaa7f\uac00-\ud7ff"
+    "\uf900-\ufaff\uff66-\uffdc\U0001b000-\U0001b16f\U00020000-\U0003ffff]"
+)
+
+
+class _WordCharacters(dict[str, bool]):
+    """Whether a character belongs to a word that has a boundary: letters, digits, marks; not `_`."""
+
+    def __missing__(self, char: str) -> bool:
+        self[char] = category(char)[0] in "LNM" and not _UNSPACED.match(char)
+        return self[char]
+
+
+_IN_WORD: Final = _WordCharacters()
+
+
+class _Spot(NamedTuple):
+    """One occurrence, in order of the text."""
+
+    part: int
+    start: int
+    end: int
+    where: str
+    folded: Folded
+
+
+class _Index:
+    """All folded keywords of a policy that share a case rule, in one automaton."""
+
+    def __init__(self, terms: Sequence[str], *, case_sensitive: bool) -> None:
+        self.case_sensitive = case_sensitive
+        self._terms = terms
+        self._longest = max(map(len, terms), default=1)
+        self._edges = [(_IN_WORD[term[0]], _IN_WORD[term[-1]]) for term in terms]
+        self._automaton = AhoCorasick(terms)
+
+    def search(self, request: ChatRequest, parts: Sequence[Part]) -> dict[str, list[_Spot]]:
+        """Occurrences by folded keyword, keywords and occurrences in order of the text."""
+        spots: list[tuple[_Spot, str]] = []
+        for number, part in enumerate(parts):
+            if part.text:
+                hits = request.once((self, part.text), lambda text=part.text: self._hits(request, text))
+                spots += [
+                    (_Spot(number, start, end, part.where, folded), self._terms[term])
+                    for start, end, term, folded in hits
+                ]
+        found: dict[str, list[_Spot]] = {}
+        for spot, term in spots:
+            here = found.setdefault(term, [])
+            if len(here) < _MATCHES:
+                here.append(spot)
+        return found
+
+    def _hits(self, request: ChatRequest, text: str) -> list[tuple[int, int, int, Folded]]:
+        hits: list[tuple[int, int, int, Folded]] = []
+        seen: set[int] = set()
+        for folded in readings(request, text, case_sensitive=self.case_sensitive):
+            # A second reading only adds keywords that the first one did not show.
+            new = self._scan(folded.text, frozenset(seen))
+            seen.update(term for _, _, term in new)
+            hits += [(start, end, term, folded) for start, end, term in new]
+        hits.sort(key=lambda hit: hit[:2])
+        return hits
+
+    def _scan(self, text: str, known: frozenset[int]) -> list[tuple[int, int, int]]:
+        """Whole-word hits as (start, end, term), not sorted; time and memory bounded for any text."""
+        hits: list[tuple[int, int, int]] = []
+        seen = set(known)
+        done = known
+        edges = self._edges
+        for base in range(0, len(text), _CHUNK):
+            chunk = text[base : base + _CHUNK + self._longest - 1]
+            for term, first, last in self._automaton.find_matches_as_indexes(chunk, overlapping=True):
+                if term in done or first >= _CHUNK:
+                    continue
+                start, end = base + first, base + last
+                left, right = edges[term]
+                if left and start and _IN_WORD[text[start - 1]]:
+                    continue
+                if right and end < len(text) and _IN_WORD[text[end]]:
+                    continue
+                hits.append((start, end, term))
+                seen.add(term)
+                if len(hits) >= _CROWD:
+                    done = seen
+        return hits
+
+
+@configurable
+class KeywordMatch(TextSignal):
+    """Holds when the text contains keywords: whole words, phrases across any white space."""
+
+    kind: ClassVar[str] = "keyword_match"
+
+    keywords: tuple[str, ...] = ()
+    """Words and phrases to look for."""
+
+    lists: tuple[str, ...] = ()
+    """Names of keyword lists whose words are looked for as well."""
+
+    match: Literal["any", "all"] = "any"
+    """Whether one keyword is enough or all must be there."""
+
+    min_matches: int | None = None
+    """How many different keywords must be there; instead of `match`."""
+
+    case_sensitive: bool = False
+    """Whether `US` and `us` are different words."""
+
+    # What `bind` prepares stands in the instance's `__dict__`, outside the dataclass: it is no part of
+    # equality, hash, schema or pickle.
+
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """All keywords, those of named lists included once bound."""
+        return self.keywords
+
+    @cached_property
+    def terms(self) -> dict[str, str]:
+        """The operator's spelling by folded keyword; keywords that fold to nothing cannot match."""
+        terms: dict[str, str] = {}
+        for word in self.words:
+            if term := _term(word, case_sensitive=self.case_sensitive):
+                terms.setdefault(term, word)
+        return terms
+
+    @cached_property
+    def _index(self) -> _Index:
+        return _Index(tuple(self.terms), case_sensitive=self.case_sensitive)
+
+    @cached_property
+    def _nothing(self) -> Verdict:
+        words = tuple(self.terms.values())
+        because = (
+            f"Keyword {_quoted(words)} not found"
+            if len(words) == 1
+            else f"None of {len(words)} keywords found"
+        )
+        return Verdict(None, 0.0, because)
+
+    @property
+    def _needed(self) -> int:
+        if self.match == "all":
+            return len(self.terms)
+        return 1 if self.min_matches is None else self.min_matches
+
+    @classmethod
+    def bind(cls, signals: Sequence[Signal], lists: Mapping[str, Sequence[str]]) -> Sequence[Self]:
+        """Resolve named lists and build one index per case rule for all signals of the policy."""
+        bound = [replace(signal) for signal in signals if isinstance(signal, cls)]
+        for signal in bound:
+            named = (word for name in signal.lists for word in lists[name])
+            vars(signal)["words"] = tuple(dict.fromkeys((*signal.keywords, *named)))
+        for case_sensitive in (False, True):
+            peers = [signal for signal in bound if signal.case_sensitive is case_sensitive]
+            terms = dict.fromkeys(term for signal in peers for term in signal.terms)
+            index = _Index(tuple(terms), case_sensitive=case_sensitive)
+            for signal in peers:
+                vars(signal)["_index"] = index
+        return bound
+
+    def evaluate(self, request: ChatRequest, encoded: object) -> Verdict:
+        """Find this rule's keywords among the hits of the shared search."""
+        found = self._found(request)
+        mine = found.keys() & self.terms.keys()
+        if not mine:
+            return self.unless_unread(request, self._nothing)
+        order = sorted(mine, key=lambda term: found[term][0])
+        words = tuple(self.terms[term] for term in order)
+        if len(mine) < self._needed:
+            return self.unless_unread(
+                request, Verdict(None, 0.0, self._short(words), self._matches(order, found))
+            )
+        because = f"Contains {_quoted(words)} keyword{'s' if len(words) > 1 else ''}"
+        return Verdict(self.terms[order[0]], 1.0, because, self._matches(order, found))
+
+    def _found(self, request: ChatRequest) -> dict[str, list[_Spot]]:
+        index = self._index
+        return request.once((index, self.scope), lambda: index.search(request, self.parts(request)))
+
+    def _matches(self, order: Sequence[str], found: Mapping[str, Sequence[_Spot]]) -> tuple[Match, ...]:
+        """Evidence: the first place of every keyword, then further places, as far as there is room."""
+        first = [(found[term][0], term) for term in order]
+        more = sorted((spot, term) for term in order for spot in found[term][1:])
+        kept = sorted((first + more)[:_MATCHES])
+        return tuple(
+            Match(self.terms[term], spot.where, *spot.folded.original(spot.start, spot.end))
+            for spot, term in kept
+        )
+
+    def _short(self, words: Sequence[str]) -> str:
+        if self.match == "all":
+            lacking = tuple(word for word in self.terms.values() if word not in words)
+            return f"Found {_quoted(words)} but not {_quoted(lacking)}"
+        return f"Found {_quoted(words)}, {len(words)} of the {self._needed} different keywords needed"
+
+    def sentence(self) -> str:
+        """The condition as a clause."""
+        terms = [f'"{word}"' for word in self.keywords]
+        terms += [f"a keyword of list {name}" for name in self.lists]
+        case = ", case counts" if self.case_sensitive else ""
+        if len(terms) == 1 and self._needed <= 1:
+            return f"the text contains {terms[0]}{case}"
+        if self.match == "all":
+            amount = "all of"
+        elif self._needed > 1:
+            amount = f"at least {self._needed} different ones of"
+        else:
+            amount = "any of"
+        return f"the text contains {amount} {', '.join(terms)}{case}"
+
+    def lint(self) -> Iterator[Lint]:
+        """Keywords that cannot match, doubles, counts that cannot be reached."""
+        if not self.keywords and not self.lists:
+            yield Lint("keywords", "no keywords", "give `keywords`, `lists` or both")
+        spelled: dict[str, str] = {}
+        for number, word in enumerate(self.keywords):
+            term = _term(word, case_sensitive=self.case_sensitive)
+            place = f"keywords[{number}]"
+            if not any(char.isalnum() for char in term):
+                yield from _wordless(place, word, term)
+            elif term in spelled:
+                message = f"{word!r} is the same keyword as {spelled[term]!r}"
+                yield Lint(place, message, "remove one of them", "warning")
+            elif len(term) == 1 and not _UNSPACED.match(term):
+                yield Lint(place, f"{word!r} is a single letter and will match often", severity="info")
+            spelled.setdefault(term, word)
+        yield from self._lint_count()
+
+    def _lint_count(self) -> Iterator[Lint]:
+        if self.min_matches is None:
+            return
+        if self.min_matches < 1:
+            yield Lint("min_matches", f"min_matches is {self.min_matches}", "give a number of at least 1")
+        if self.match == "all":
+            yield Lint(
+                "min_matches", "`match: all` and `min_matches` exclude each other", "remove one of them"
+            )
+        is_complete = not self.lists or "words" in vars(self)
+        if is_complete and self.min_matches > len(self.terms):
+            message = (
+                f"min_matches is {self.min_matches}, but there are only {len(self.terms)} different keywords"
+            )
+            yield Lint("min_matches", message, "this condition can never hold")
+
+
+def _wordless(place: str, word: str, term: str) -> Iterator[Lint]:
+    if term:
+        yield Lint(
+            place, f"{word!r} has no letter or digit", "it matches that punctuation anywhere", "warning"
+        )
+    else:
+        yield Lint(place, f"{word!r} can never match: nothing is left of it", "remove it")
+
+
+def _term(word: str, *, case_sensitive: bool) -> str:
+    return fold(word, case_sensitive=case_sensitive).text.strip()
+
+
+def _quoted(words: Sequence[str]) -> str:
+    quoted = [f"'{word}'" for word in words[:_NAMED]]
+    if len(words) > _NAMED:
+        return f"{', '.join(quoted)} and {len(words) - _NAMED} more"
+    return " and ".join(filter(None, (", ".join(quoted[:-1]), quoted[-1])))
