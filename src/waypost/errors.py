@@ -63,7 +63,7 @@ class ConfigError(WaypostError):
         super().__init__(f"{first.file}:{first.line}:{first.column} {first.message}{more}")
 
 
-@dataclass
+@dataclass(eq=False)
 class RequestError(WaypostError):
     """The client's request cannot be served; rendered as an OpenAI-shaped error.
 
