@@ -41,9 +41,9 @@ def _folder(directory: Path | None, config: tuple[str, ...]) -> Path:
 
 
 def _state_dir(config: tuple[str, ...]) -> Path:
-    from waypost.cli.options import load_or_exit  # noqa: PLC0415 - the engine is not needed with --dir
-
     if config or "WAYPOST_CONFIG" in os.environ or Path("waypost.yaml").exists():
+        from waypost.cli.options import load_or_exit  # noqa: PLC0415 - with --dir no configuration is read
+
         return load_or_exit(config).settings.state_dir
     base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(base) / "waypost"
