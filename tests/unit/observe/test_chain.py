@@ -214,3 +214,11 @@ def test_the_tail_of_a_file(tmp_path: Path, content: bytes, seq: int, torn: byte
     path.write_bytes(content)
     tail = read_tail(path)
     assert (tail.last["seq"] if tail.last else 0, tail.torn, tail.damaged) == (seq, torn, damaged)
+
+
+def test_a_number_left_out_is_found_in_a_chain_that_holds(tmp_path: Path) -> None:
+    first, prev = seal(RECORD, seq=1, ts=TS, prev=GENESIS)
+    third, _ = seal(RECORD, seq=3, ts=TS, prev=prev)
+    fault = verify(write(tmp_path, [first, third])).fault
+    assert fault is not None
+    assert "record 3 stands here" in fault.what
