@@ -1,3 +1,5 @@
+"""`waypost audit` as a person and as a program see it."""
+
 import asyncio
 import json
 from datetime import UTC, datetime, timedelta

@@ -1,3 +1,5 @@
+"""The worker's side of the audit log: durability, failing disks, recovery, one writer, the digest key."""
+
 import asyncio
 import errno
 import json

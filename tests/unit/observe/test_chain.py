@@ -1,3 +1,5 @@
+"""One line of the audit log, and what the check of many says."""
+
 import json
 from hashlib import sha256
 from pathlib import Path
