@@ -52,7 +52,8 @@ docs: $(VENV)/.dev  ## Write the generated reference pages again
 
 .PHONY: bench
 bench: $(VENV)/.dev  ## Added latency, throughput and CPU against plain Envoy, in one run; takes minutes
-	command -v wrk > /dev/null || { apt-get update -qq && apt-get install -y -qq wrk; }
+	command -v wrk > /dev/null && command -v cc > /dev/null \
+		|| { apt-get update -qq && apt-get install -y -qq wrk gcc libc6-dev; }
 	$(BIN)/python bench/router.py
 
 ##@ Maintain

@@ -1,0 +1,45 @@
+"""Every configuration in the documentation loads, and its own test cases pass."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from tests.docs.markdown import Block, blocks
+from waypost.cli import cli
+
+# Keys that examples take from the environment.
+ENVIRON = dict.fromkeys(("OPENAI_API_KEY", "ONPREM_API_KEY", "SEARCH_API_KEY"), "a-key")
+
+# What a block that shows only rules is completed with.
+BESIDE = """
+providers:
+  onprem: {kind: vllm, base_url: "http://127.0.0.1:8000/v1", zone: internal}
+  cloud: {kind: openai, api_key: "${OPENAI_API_KEY}"}
+models:
+  inside: {provider: onprem, name: qwen3-32b}
+  general: {provider: cloud, name: gpt-4o}
+default_model: general
+"""
+TOP_LEVEL = ("providers:", "routing_rules:", "keywords:", "test_cases:", "listen:")
+
+
+def configurations() -> list[Block]:
+    return [block for block in blocks("yaml") if any(f"\n{key}" in f"\n{block.text}" for key in TOP_LEVEL)]
+
+
+@pytest.mark.parametrize("block", configurations(), ids=str)
+def test_configuration_passes_check_and_its_own_cases(block: Block, tmp_path: Path) -> None:
+    shown = tmp_path / "waypost.yaml"
+    shown.write_text(block.text)
+    files = ["-c", str(shown)]
+    if "\nproviders:" not in f"\n{block.text}":
+        (tmp_path / "beside.yaml").write_text(BESIDE)
+        files += ["-c", str(tmp_path / "beside.yaml")]
+    for verb in ["check", *(["test"] if "test_cases:" in block.text else [])]:
+        result = CliRunner().invoke(cli, [verb, *files], env=ENVIRON)
+        assert result.exit_code == 0, result.output
+
+
+def test_there_are_configurations() -> None:
+    assert len(configurations()) >= 3
