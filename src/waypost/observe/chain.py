@@ -28,7 +28,7 @@ LOCK = "lock"
 """Name of the file in the audit folder that its one writer holds locked."""
 
 CLIP = 256
-"""Longest text, in characters, kept of what a client or a hop chose: model name, request id, actor."""
+"""Longest text, in characters, kept of what clients and hops choose: model, request id, actor, JSON path."""
 
 _TEXTS = (
     "actor because config_sha256 decision hash justification outcome owner prev prompt_hmac reasoning "
@@ -72,7 +72,7 @@ def seal(record: AuditRecord, *, seq: int, ts: str, prev: str) -> tuple[bytes, s
             "decision": record.decision,
             "justification": record.justification,
             "matched": [
-                {"end": m.end, "signal": m.signal, "start": m.start, "term": m.term, "where": m.where}
+                {"end": m.end, "signal": m.signal, "start": m.start, "term": m.term, "where": m.where[:CLIP]}
                 for m in record.matched
             ],
             "outcome": record.outcome,

@@ -75,9 +75,13 @@ def test_a_lone_surrogate_and_a_line_separator_stay_on_one_ascii_line() -> None:
 
 
 def test_what_a_client_chose_is_clipped() -> None:
-    long = AuditRecord("decision", "i" * 999, "ok", actor="a" * 999, requested_model="m" * 999)
+    matched = (Matched("keyword_match", "internal", "w" * 999, 0, 8),)
+    long = AuditRecord(
+        "decision", "i" * 999, "ok", actor="a" * 999, requested_model="m" * 999, matched=matched
+    )
     record = read_line(seal(long, seq=1, ts=TS, prev=GENESIS)[0])
     assert [len(record[key]) for key in ("request_id", "actor", "requested_model")] == [CLIP] * 3
+    assert len(record["matched"][0]["where"]) == CLIP
 
 
 def resealed(change: object) -> bytes:
