@@ -67,7 +67,7 @@ def route(policy: Policy, request: ChatRequest) -> Journey:
     rules = considered(policy, request)
     verdicts = yield from _look(policy, request, rules)
     decision = conclude(rules, verdicts)
-    unreadable = decision.failed_closed and _unscannable(decision, verdicts)
+    unreadable = any(verdicts[name].failed == "unscannable" for name in decision.rests_on)
     if unreadable and policy.unscannable.action == "block":
         message = "The request holds images, audio or files that a data policy must read and cannot."
         return Refuse(403, "unscannable_content", message, decision, verdicts)
@@ -187,10 +187,6 @@ def _rerouted(policy: Policy, chosen: Route) -> Route:
     inside = tuple(e.name for e in policy.endpoints.values() if e.zone == zone)
     own = tuple(name for name in chosen.endpoints if name in inside)
     return replace(chosen, endpoints=own or inside[:MAX_CHAIN], boundary=frozenset({zone}))
-
-
-def _unscannable(decision: Decision, verdicts: Verdicts) -> bool:
-    return any(verdicts[name].failed == "unscannable" for name in decision.rests_on)
 
 
 def known_model(policy: Policy, model: str) -> bool:

@@ -1,13 +1,13 @@
 """The journey over random policies: one encoder pass at most, no needless question, one right decision."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.properties.strategies import BROKEN, random_policies, requests
-from waypost.decision.engine import conclude
-from waypost.decision.expr import signals_of
+from waypost.decision.engine import Rule, conclude
+from waypost.decision.expr import evaluate, missing, signals_of
 from waypost.journey import considered, route
 from waypost.needs import Ask, Encode, Failed
 from waypost.policy import Policy
@@ -126,3 +126,32 @@ def test_verdicts_in_the_outcome_are_what_the_signals_said(policy: Policy, reque
             assert outcome.verdicts[name] == signal.verdict
         else:
             assert not signal.asked
+
+
+@given(random_policies(), requests, encoders)
+def test_nothing_is_asked_behind_the_rule_that_settles_it(
+    policy: Policy, request: ChatRequest, encoder: Encoder
+) -> None:
+    outcome = drive(route(policy, request), encoder)
+    rules = considered(policy, request)
+    free = {name: s.verdict for name, s in fixed(policy).items() if not s.reads}
+    known_by_then = names_up_to(conclude_free(rules, free), rules)
+    decided = names_up_to(outcome.decision.rule, rules)
+    for name, signal in fixed(policy).items():
+        if signal.asked:
+            assert name in (decided if signal.reads else known_by_then)
+
+
+def conclude_free(rules: Sequence[Rule], free: Mapping[str, Verdict]) -> Rule:
+    """The first rule that surely holds, or is bound to fail closed, whatever the encoder says."""
+    return next(
+        rule
+        for rule in rules
+        if (value := evaluate(rule.when, free))
+        or (value is None and rule.on_error == "closed" and not list(missing(rule.when, free)))
+    )
+
+
+def names_up_to(last: Rule, rules: Sequence[Rule]) -> set[str]:
+    upto = rules[: rules.index(last) + 1]
+    return {name for rule in upto for name in signals_of(rule.when)}
