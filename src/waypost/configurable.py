@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeVar, dataclass_transform
 
-from pydantic import ConfigDict, TypeAdapter
+from pydantic import ConfigDict, GetJsonSchemaHandler, TypeAdapter
+from pydantic.json_schema import JsonSchemaValue
 
 T = TypeVar("T")
 
@@ -17,10 +18,27 @@ T = TypeVar("T")
 def configurable(cls: type[T]) -> type[T]:
     """Make `cls` a frozen, slotted, keyword-only dataclass that `build` can fill strictly from YAML.
 
-    Attribute docstrings are user documentation: they become the schema's descriptions.
+    Attribute docstrings are user documentation: they become the schema's descriptions, inherited ones too.
     """
-    cls.__pydantic_config__ = ConfigDict(extra="forbid", use_attribute_docstrings=True)  # type: ignore[attr-defined]
+    hooks: dict[str, Any] = {
+        "__pydantic_config__": ConfigDict(extra="forbid", use_attribute_docstrings=True),
+        "__get_pydantic_json_schema__": classmethod(_describe),
+    }
+    for name, value in hooks.items():
+        setattr(cls, name, value)
     return dataclass(frozen=True, slots=True, kw_only=True)(cls)
+
+
+def _describe(cls: type[Any], core: Any, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+    """Describe inherited fields: pydantic reads the docstrings that stand in the class itself only."""
+    reference = handler(core)
+    properties = handler.resolve_ref_schema(reference).get("properties", {})
+    for base in cls.__mro__[1:]:
+        if "__pydantic_config__" in vars(base):
+            for name, inherited in schema(base)["properties"].items():
+                if "description" in inherited:
+                    properties[name].setdefault("description", inherited["description"])
+    return reference
 
 
 @lru_cache(maxsize=256)

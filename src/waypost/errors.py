@@ -10,6 +10,7 @@
 A refusal by policy is an outcome (`journey.Refuse`), not an exception.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -54,10 +55,15 @@ class Problem:
 
 
 class ConfigError(WaypostError):
-    """The operator's file cannot be used; carries all findings at once, sorted by position."""
+    """The operator's file cannot be used; carries all findings at once, sorted by position.
 
-    def __init__(self, problems: list[Problem]) -> None:
+    Attributes:
+        sources: text of each file, secrets blanked out; for excerpts.
+    """
+
+    def __init__(self, problems: list[Problem], sources: Mapping[str, str] | None = None) -> None:
         self.problems = sorted(problems)
+        self.sources = sources or {}
         first = self.problems[0]
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         super().__init__(f"{first.file}:{first.line}:{first.column} {first.message}{more}")

@@ -2,7 +2,11 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
+from pydantic import Field
+
+from waypost.configurable import configurable
 from waypost.observe.audit import AuditSettings
 
 
@@ -17,17 +21,15 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
+@configurable
 class Timeouts:
-    """Time limits towards providers, in seconds.
+    """Time limits towards providers."""
 
-    Attributes:
-        connect_seconds: until a connection to a provider stands; then the next endpoint is tried.
-        idle_seconds: longest silence of a provider, before the first byte and between two of them.
-    """
+    connect_seconds: Annotated[float, Field(gt=0, le=600)] = 5.0
+    """Until a connection to a provider stands; then the next endpoint is tried."""
 
-    connect_seconds: float = 5.0
-    idle_seconds: float = 120.0
+    idle_seconds: Annotated[float, Field(gt=0, le=86400)] = 120.0
+    """Longest silence of a provider, before the first byte and between two of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,5 +47,5 @@ class Settings:
     admin: Address = Address("127.0.0.1", 8080)
     state_dir: Path = Path()
     audit: AuditSettings = field(default_factory=AuditSettings)
-    timeouts: Timeouts = Timeouts()
+    timeouts: Timeouts = field(default_factory=Timeouts)
     max_body_bytes: int = 50 * 1024 * 1024

@@ -1,0 +1,213 @@
+"""Everything in the file that has a name: keyword lists, providers, models."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+from urllib.parse import SplitResult, urlsplit
+
+from waypost.config import schema
+from waypost.config.document import Findings, Node, Path
+from waypost.config.validate import check, found, nearest
+from waypost.decision.engine import EXPLICIT, SEMANTIC
+from waypost.providers.provider import DEFAULT_ZONE, Endpoint, Provider, Secret
+
+T = TypeVar("T")
+
+RESERVED: Final = frozenset({SEMANTIC, EXPLICIT})
+_BASE_URLS: Final = {"openai": "https://api.openai.com/v1", "ollama": "http://127.0.0.1:11434/v1"}
+_PORTS: Final = {"http": 80, "https": 443}
+
+
+def blocks(cls: type[T], key: str, findings: Findings) -> Iterator[tuple[Path, T]]:
+    """The valid blocks of a top-level list or mapping, with their paths."""
+    node = findings.root.mapping.get(key)
+    if node is None or node.value is None:
+        return
+    wants_list = key in {"routing_rules", "categories", "test_cases"}
+    if not isinstance(node.value, list if wants_list else dict):
+        wanted = "a list" if wants_list else "a mapping from names to blocks"
+        findings.error((key,), f"must be {wanted}, not {found(node)}")
+        return
+    children = enumerate(node.items) if wants_list else node.mapping.items()
+    for step, child in children:
+        block = check(cls, child, (key, step), findings)
+        if block is not None:
+            yield (key, step), block
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """Named keyword lists.
+
+    Attributes:
+        terms: by every name a condition may use; a short name that two groups share is not among them.
+        paths: where the list stands, by the same names.
+        shared: the full names behind each ambiguous short name.
+    """
+
+    terms: Mapping[str, tuple[str, ...]]
+    paths: Mapping[str, Path]
+    shared: Mapping[str, tuple[str, ...]]
+
+
+def keyword_lists(findings: Findings) -> Lists:
+    """Read `keywords` and every `<any>_keywords`: list `<group>`, also `<any>_keywords.<group>`."""
+    terms: dict[str, tuple[str, ...]] = {}
+    paths: dict[str, Path] = {}
+    full_names: dict[str, list[str]] = {}
+    for key, node in findings.root.mapping.items():
+        if key != "keywords" and not key.endswith(schema.LIST_SUFFIX):
+            continue
+        if not isinstance(node.value, dict):
+            findings.error((key,), f"must be a mapping from list names to keywords, not {found(node)}")
+        for group, child in node.mapping.items():
+            words = check(tuple[schema.Text, ...], child, (key, group), findings)
+            full = f"{key}.{group}"
+            terms[full], paths[full] = words or (), (key, group)
+            full_names.setdefault(group, []).append(full)
+    for group, (full, *others) in full_names.items():
+        if not others:
+            terms[group], paths[group] = terms[full], paths[full]
+    shared = {group: tuple(names) for group, names in full_names.items() if len(names) > 1}
+    return Lists(terms, paths, shared)
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """Everything that has a name.
+
+    Attributes:
+        declared: names of models and of providers in the file, blocks that failed included.
+    """
+
+    findings: Findings
+    lists: Lists
+    providers: dict[str, Provider]
+    endpoints: dict[str, Endpoint]
+    declared: Mapping[str, tuple[str, ...]]
+
+    @classmethod
+    def open(cls, findings: Findings, lists: Lists) -> "Book":
+        """Read `providers` and `models`."""
+        declared: dict[str, tuple[str, ...]] = {}
+        shapes: dict[str, Any] = {"providers": schema.ProviderName, "models": schema.Name}
+        for key, shape in shapes.items():
+            node = findings.root.mapping.get(key)
+            names = tuple(node.mapping) if node else ()
+            declared[key] = names
+            for name in names:
+                check(shape, Node(findings.root.at, name), (key, name), findings)
+        book = cls(findings, lists, {}, {}, declared)
+        for path, block in blocks(schema.Provider, "providers", findings):
+            provider = _provider(str(path[-1]), block, path, findings)
+            if provider is not None:
+                book.providers[provider.name] = provider
+        for path, model in blocks(schema.Model, "models", findings):
+            book.enter(str(path[-1]), model, path)
+        return book
+
+    def enter(self, name: str, block: schema.Model, path: Path) -> None:
+        """Add a logical model."""
+        if name in {SEMANTIC, EXPLICIT}:
+            self.findings.error(path, f"the name {name!r} is reserved", "choose another", key=True)
+        if block.provider in self.providers:
+            provider = self.providers[block.provider]
+            self.endpoints[name] = Endpoint(name, provider, block.name or name, block.description)
+        elif block.provider not in self.declared["providers"]:
+            remedy = nearest(block.provider, self.declared["providers"])
+            self.findings.error((*path, "provider"), f"{block.provider!r} is not a provider", remedy)
+        for key in ("price", "reasoning_family"):
+            if getattr(block, key) is not None:
+                self.findings.warn((*path, key), f"{key!r} has no effect yet")
+
+    def resolve(self, name: str, path: Path) -> str | None:
+        """The logical model an endpoint names: a model, else a provider that has exactly one."""
+        if name in self.declared["models"]:
+            return name if name in self.endpoints else None
+        if name not in self.declared["providers"]:
+            known = [*self.declared["models"], *self.declared["providers"]]
+            self.findings.error(path, f"endpoint {name!r} is not a model", nearest(name, known))
+            return None
+        served = [e.name for e in self.endpoints.values() if e.provider.name == name]
+        if len(served) == 1:
+            return served[0]
+        if name in self.providers:
+            what = f"the models {', '.join(served)}" if served else "no model"
+            remedy = "name one of them" if served else f"add a model with `provider: {name}`"
+            self.findings.error(path, f"endpoint {name!r} is a provider with {what}", remedy)
+        return None
+
+    def boundary(
+        self, names: Sequence[str], written: Sequence[str] | None, path: Path
+    ) -> frozenset[str] | None:
+        """The zones no attempt may leave; where none is written, the first endpoint's own."""
+        zones = [self.endpoints[name].zone for name in names]
+        if written is not None:
+            boundary = frozenset(written)
+            for name, zone in zip(names, zones, strict=True):
+                if zone not in boundary:
+                    message = f"endpoint {name!r} is in zone {zone!r}, outside the boundary"
+                    self.findings.error(
+                        (*path, "boundary"), message, f"widen the boundary or remove {name!r}"
+                    )
+            return boundary
+        if len(set(zones)) > 1:
+            message = f"the endpoints are in several zones ({', '.join(dict.fromkeys(zones))})"
+            remedy = "write `boundary: [zone, …]` with every zone this request may enter"
+            self.findings.error((*path, "endpoints"), message, remedy)
+        return frozenset(zones[:1]) if zones and zones[0] != DEFAULT_ZONE else None
+
+
+def _provider(name: str, block: schema.Provider, path: Path, findings: Findings) -> Provider | None:
+    if name.lower().startswith("waypost"):
+        findings.error(path, "names that begin with 'waypost' are reserved", "choose another", key=True)
+    key = (block.api_key.get_secret_value() if block.api_key else "").strip()
+    if not _is_plain(key):
+        findings.error((*path, "api_key"), "api_key holds a character that a header cannot carry")
+    url = block.base_url or _BASE_URLS.get(block.kind)
+    if url is None:
+        remedy = "for example base_url: http://10.0.0.5:8000/v1"
+        findings.error(path, f"a provider of kind {block.kind!r} needs a base_url", remedy, key=True)
+        return None
+    try:
+        parts = _split(url)
+    except ValueError as error:
+        message, _, remedy = str(error).partition("; ")
+        findings.error((*path, "base_url"), message, remedy)
+        return None
+    return Provider(
+        name,
+        block.kind,
+        "https" if parts.scheme == "https" else "http",
+        parts.hostname or "",
+        parts.port or _PORTS[parts.scheme],
+        parts.path.rstrip("/"),
+        block.zone,
+        Secret(key) if key else None,
+        block.organization,
+        block.project,
+    )
+
+
+def _split(url: str) -> SplitResult:
+    """Take a base URL apart.
+
+    Raises:
+        ValueError: with message and remedy for the operator; the URL is not in it, it may hold a password.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        parts, port = SplitResult("", "", "", "", ""), 0
+    if parts.scheme not in _PORTS or not parts.hostname or port == 0 or not _is_plain(url):
+        raise ValueError("base_url must be http://host[:port]/path or https://host[:port]/path")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise ValueError(
+            "base_url must not hold a user, a query or a fragment; a credential belongs in api_key"
+        )
+    return parts
+
+
+def _is_plain(text: str) -> bool:
+    return all("!" <= c <= "~" for c in text)

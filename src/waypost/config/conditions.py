@@ -1,0 +1,108 @@
+"""Conditions become signals and expressions; equal conditions share one signal."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from waypost.config.book import Lists
+from waypost.config.document import Findings, Node, Path
+from waypost.config.schema import GROUPS
+from waypost.config.validate import check_tagged, nearest
+from waypost.decision.expr import All, Any, Expr, Is, Not
+from waypost.signals.base import Signal, TextSignal
+
+_STEP: Final = re.compile(r"[^.\[\]]+")
+_ONE_GROUP: Final = "write each as a condition of its own in the list"
+
+
+@dataclass(slots=True)
+class Conditions:
+    """Where conditions become signals; equal ones become one.
+
+    Attributes:
+        paths: every place a signal stands at, by its name.
+        used: full or short names of the keyword lists that conditions name.
+    """
+
+    kinds: Mapping[str, type[Signal]]
+    lists: Lists
+    findings: Findings
+    ignores_unreadable: bool
+    signals: dict[str, Signal] = field(default_factory=dict[str, Signal])
+    names: dict[Signal, str] = field(default_factory=dict[Signal, str])
+    paths: dict[str, list[Path]] = field(default_factory=dict[str, list[Path]])
+    used: set[str] = field(default_factory=set[str])
+
+    def several(self, nodes: Sequence[Node], path: Path, *, guards: bool) -> tuple[Expr, ...]:
+        """Expressions of a list of conditions; what failed is left out."""
+        made = (self.one(node, (*path, n), guards=guards) for n, node in enumerate(nodes))
+        return tuple(e for e in made if e is not None)
+
+    def one(self, node: Node, path: Path, *, guards: bool) -> Expr | None:
+        """One condition or group; a rule that `guards` reads everything that would leave."""
+        group = next((key for key in node.mapping if key in GROUPS), None)
+        if group is None:
+            return self.signal(node, path, guards=guards)
+        for key in node.mapping:
+            if key != group:
+                self.findings.error(
+                    (*path, key), f"{key!r} cannot stand beside {group!r}", _ONE_GROUP, key=True
+                )
+        inner = node.mapping[group]
+        if not inner.items:
+            self.findings.error((*path, group), f"{group!r} takes a list of at least one condition")
+            return None
+        operands = self.several(inner.items, (*path, group), guards=guards)
+        if group == "all_of":
+            return All(operands)
+        return Not(Any(operands)) if group == "none_of" else Any(operands)
+
+    def signal(self, node: Node, path: Path, *, guards: bool) -> Is | None:
+        """One condition as a signal, under a name that equal conditions share."""
+        tag = str(node.mapping["type"].value) if "type" in node.mapping else ""
+        signal = check_tagged(self.kinds, node, path, self.findings, noun="condition")
+        if signal is None:
+            return None
+        if isinstance(signal, TextSignal):
+            unread = "fail" if guards and not self.ignores_unreadable else "ignore"
+            scope = signal.scope or ("all" if guards else "conversation")
+            signal = replace(signal, scope=scope, unreadable=signal.unreadable or unread)
+        self.lists_of(signal, path)
+        name = self.names.get(signal)
+        if name is None:
+            name = f"{tag}#{1 + sum(type(s) is type(signal) for s in self.signals.values())}"
+            self.names[signal], self.signals[name] = name, signal
+            self.remarks(signal, path)
+        self.paths.setdefault(name, []).append(path)
+        return Is(name)
+
+    def lists_of(self, signal: Signal, path: Path) -> None:
+        """Check the keyword lists a condition names."""
+        lists, findings = self.lists, self.findings
+        for n, name in enumerate(getattr(signal, "lists", ())):
+            at = (*path, "lists", n)
+            self.used.add(name)
+            if name in lists.shared:
+                self.used.update(lists.shared[name])
+                message = f"keyword list {name!r} exists more than once"
+                findings.error(at, message, f"name one in full: {', '.join(lists.shared[name])}")
+            elif name not in lists.terms:
+                findings.error(at, f"{name!r} is not a keyword list", nearest(name, lists.terms))
+
+    def remarks(self, signal: Signal, path: Path) -> None:
+        """Pass on what a signal says about its own configuration."""
+        for lint in signal.lint():
+            steps = (int(step) if step.isdigit() else step for step in _STEP.findall(lint.field))
+            self.findings.add(lint.severity, (*path, *steps), lint.message, lint.help)
+
+    def bound(self) -> dict[str, Signal]:
+        """All signals in written order, prepared class by class; their further remarks are passed on."""
+        bound: dict[str, Signal] = {}
+        for cls in {type(s): None for s in self.signals.values()}:
+            names = [name for name, s in self.signals.items() if type(s) is cls]
+            peers = cls.bind([self.signals[name] for name in names], self.lists.terms)
+            bound |= dict(zip(names, peers, strict=True))
+        for name in self.signals:
+            self.remarks(bound[name], self.paths[name][0])
+        return {name: bound[name] for name in self.signals}

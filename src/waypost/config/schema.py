@@ -1,0 +1,371 @@
+"""What a configuration file may say: the shape of each block, and so its JSON Schema and its reference page.
+
+Conditions and actions are tagged by `type` and checked by the class of their tag, so an error never names
+the keys of another kind.
+"""
+
+from collections.abc import Mapping
+from dataclasses import field
+from typing import Annotated, Any, Final, Literal, get_args
+
+from pydantic import BeforeValidator, Field, SecretStr
+
+from waypost.config.settings import Timeouts
+from waypost.configurable import adapter, configurable
+from waypost.configurable import schema as schema_of
+from waypost.observe.audit import AuditSettings
+from waypost.providers.chain import MAX_CHAIN
+from waypost.providers.provider import ProviderKind
+from waypost.signals.base import Signal
+
+PLANNED_KINDS: Final = ("anthropic", "gemini", "azure_openai")
+GROUPS: Final = ("all_of", "any_of", "none_of")
+LIST_SUFFIX: Final = "_keywords"
+
+
+def _built(kind: object) -> object:
+    if kind in PLANNED_KINDS:
+        msg = f"provider kind {kind!r} is not built yet; built are {', '.join(get_args(ProviderKind))}"
+        raise ValueError(msg)
+    return kind
+
+
+def _many(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+_NAME = r"^[!-~]([ -~]*[!-~])?$"
+_CLUSTER = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+_HEADER = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"
+PATTERNS: Final[Mapping[str, str]] = {
+    _NAME: "printable ASCII without a space at either end: it goes into headers",
+    _CLUSTER: "letters, digits, '.', '_' and '-' only",
+    _HEADER: "the name of a header",
+}
+"""What a pattern demands, in words."""
+
+Text = Annotated[str, Field(min_length=1)]
+Name = Annotated[str, Field(min_length=1, max_length=100, pattern=_NAME)]
+ProviderName = Annotated[str, Field(min_length=1, max_length=60, pattern=_CLUSTER)]
+HeaderName = Annotated[str, Field(pattern=_HEADER)]
+Names = Annotated[
+    tuple[Text, ...], BeforeValidator(_many, json_schema_input_type=str | list[Text]), Field(min_length=1)
+]
+
+
+@configurable
+class Provider:
+    """Who serves models, where, and with which credential."""
+
+    kind: Annotated[ProviderKind, BeforeValidator(_built)]
+    """What speaks there. All of today's kinds speak the OpenAI wire format."""
+
+    base_url: str | None = None
+    """Address up to and including the version, for example `http://10.0.0.5:8000/v1`. Default for `openai`:
+    `https://api.openai.com/v1`; for `ollama`: `http://127.0.0.1:11434/v1`; the other kinds need one."""
+
+    api_key: SecretStr | None = None
+    """Credential sent to this provider and no other; write `"${VAR}"` so that it stays out of the file."""
+
+    zone: Text = "external"
+    """Free label of where the provider runs; a rule's `boundary` names zones."""
+
+    organization: Text | None = None
+    """Sent as `openai-organization`."""
+
+    project: Text | None = None
+    """Sent as `openai-project`."""
+
+
+@configurable
+class Price:
+    """Price in US dollars per million tokens."""
+
+    input: Annotated[float, Field(ge=0)]
+    """Of what is sent."""
+
+    output: Annotated[float, Field(ge=0)]
+    """Of what comes back."""
+
+
+@configurable
+class Model:
+    """A logical model: the name that clients and rules use for a model at a provider."""
+
+    provider: Text
+    """Name of an entry of `providers`."""
+
+    name: Text | None = None
+    """What the provider calls the model. Default: the logical name."""
+
+    description: str = ""
+    """For people."""
+
+    price: Price | None = None
+    """Accepted; has no effect yet."""
+
+    reasoning_family: Text | None = None
+    """Accepted; has no effect yet."""
+
+
+@configurable
+class Route:
+    """Send the request to a model."""
+
+    endpoint: Text | None = None
+    """Logical model, or a provider that has exactly one."""
+
+    endpoints: Annotated[tuple[Text, ...], Field(min_length=1, max_length=MAX_CHAIN)] | None = None
+    """Several, in failover order."""
+
+    boundary: Names | None = None
+    """Zone or zones that no attempt may leave. Default: the zone of the first endpoint unless that is
+    `external`."""
+
+    reasoning: str = ""
+    """A sentence for logs and audit; it does not switch a model's reasoning mode."""
+
+    on_explicit: Literal["reroute", "refuse"] = "reroute"
+    """What becomes of a request that names a model outside the boundary."""
+
+
+@configurable
+class Block:
+    """Refuse the request."""
+
+    status: Annotated[int, Field(ge=400, le=599)] = 403
+    """HTTP status of the answer."""
+
+    message: Text = "This request is not allowed by policy."
+    """Shown to the client."""
+
+    reasoning: str = ""
+    """A sentence for logs and audit."""
+
+
+@configurable
+class Respond:
+    """Answer with a fixed text; no model is asked."""
+
+    message: Text
+    """The assistant message that the client receives."""
+
+    reasoning: str = ""
+    """A sentence for logs and audit."""
+
+
+Action = Route | Block | Respond
+ACTIONS: Final[Mapping[str, type[Action]]] = {
+    "route": Route,
+    "block": Block,
+    "respond": Respond,
+}
+
+
+@configurable
+class Rule:
+    """One policy statement."""
+
+    name: Name
+    """Unique; appears in the header `x-waypost-decision`, in traces and in the audit log."""
+
+    description: str = ""
+    """One line for people."""
+
+    business_justification: str = ""
+    """Why the rule exists; copied into each audit record."""
+
+    owner: str = ""
+    """Who answers for the rule; copied into each audit record."""
+
+    priority: int = 0
+    """Higher comes first; equal ones keep the order of the file."""
+
+    conditions: Annotated[tuple[Any, ...], Field(min_length=1)]
+    """All must hold; nest with `all_of`, `any_of` and `none_of`."""
+
+    action: dict[str, Any]
+    """What happens when they hold."""
+
+    on_error: Literal["closed", "open"] | None = None
+    """What a rule is that cannot be judged: `closed` = it holds, `open` = it is skipped. Default: `closed`
+    for a block and for a route with a boundary, else `open`."""
+
+
+@configurable
+class ModelScore:
+    """How well a model suits a category."""
+
+    model: Text
+    """Logical model."""
+
+    score: Annotated[float, Field(ge=0)]
+    """Higher is better."""
+
+    use_reasoning: bool | None = None
+    """Whether the model's reasoning mode is switched on."""
+
+    reasoning_effort: Literal["low", "medium", "high"] | None = None
+    """How hard it reasons."""
+
+
+@configurable
+class Category:
+    """A domain of questions and the models that suit it. Has no effect until the classifiers exist."""
+
+    name: Name
+    """Unique."""
+
+    description: str = ""
+    """For people."""
+
+    model_scores: Annotated[tuple[ModelScore, ...], Field(min_length=1)]
+    """Models that suit it."""
+
+    system_prompt: str | None = None
+    """Put in front of the conversation."""
+
+    examples: tuple[Text, ...] = ()
+    """Texts of a category of one's own."""
+
+
+@configurable
+class Case:
+    """An input and what must be decided about it; run by `waypost test`."""
+
+    input: Text | Annotated[tuple[dict[str, Any], ...], Field(min_length=1)]
+    """One user message, or a list of messages in OpenAI form."""
+
+    expected_endpoint: Text | None = None
+    """Endpoint that must be chosen, or `semantic_classification` when no rule may match."""
+
+    expected_reasoning: Text | None = None
+    """The rule's `reasoning`, the evidence, or evidence that names a part of the keywords found."""
+
+    expected_rule: Text | None = None
+    """Rule that must decide."""
+
+    expected_action: Literal["route", "block", "respond"] | None = None
+    """Kind of action that must be taken."""
+
+    strict: bool = False
+    """`expected_reasoning` must be the evidence, word for word."""
+
+
+@configurable
+class IdentityHeaders:
+    """Headers in which a trusted hop says who is asking."""
+
+    team: HeaderName = "x-authz-team-id"
+    """Team of the caller."""
+
+    tenant: HeaderName = "x-authz-tenant-id"
+    """Tenant of the caller."""
+
+    user: HeaderName = "x-authz-user-id"
+    """User."""
+
+
+@configurable
+class Reroute:
+    """Send what cannot be read to a zone that may see it."""
+
+    reroute: Text
+    """Name of the zone."""
+
+
+@configurable
+class Document:
+    """A Waypost configuration. Top-level maps whose name ends in `_keywords` are keyword lists too."""
+
+    listen: str = "127.0.0.1:8801"
+    """Where clients connect, `host:port`."""
+
+    admin: str = "127.0.0.1:8080"
+    """Health and readiness, `host:port`."""
+
+    state_dir: Text | None = None
+    """Folder of the audit log, relative to the file. Default: `waypost` in the XDG state folder."""
+
+    include: Names = ()
+    """Further files, relative to this one; their lists are appended, their maps merged."""
+
+    providers: dict[ProviderName, Provider] = field(default_factory=dict[str, Any])
+    """Who serves models."""
+
+    models: dict[Name, Model] = field(default_factory=dict[str, Any])
+    """Logical models: what clients and rules name."""
+
+    keywords: dict[str, tuple[Text, ...]] = field(default_factory=dict[str, Any])
+    """Named lists for the `lists` of keyword conditions."""
+
+    routing_rules: tuple[Rule, ...] = ()
+    """Checked from top to bottom, higher `priority` first; the first that holds decides."""
+
+    categories: tuple[Category, ...] = ()
+    """Where a request goes that no rule claims; until the classifiers exist `default_model` is used."""
+
+    default_model: Text | None = None
+    """Model for requests that no rule claims. Default: the only model, where there is one only."""
+
+    auto_model_names: Annotated[tuple[Name, ...], Field(min_length=1)] = ("auto", "MoM")
+    """Model names that ask for routing."""
+
+    trusted_hops: tuple[str, ...] = ()
+    """Networks (CIDR) whose identity headers are believed."""
+
+    identity_headers: IdentityHeaders = IdentityHeaders()
+    """Which headers those are."""
+
+    unscannable: Literal["block", "allow"] | Reroute | None = None
+    """Images, audio and files where a rule has to read them: `block`, `allow`, or `{reroute: zone}`.
+    Default: the rule that cannot be ruled out holds."""
+
+    audit: AuditSettings = AuditSettings()
+    """The audit log."""
+
+    timeouts: Timeouts = Timeouts()
+    """Time limits towards providers."""
+
+    max_body_bytes: Annotated[int, Field(ge=1024, le=1024**3)] = 50 * 1024 * 1024
+    """Largest request body."""
+
+    test_cases: tuple[Case, ...] = ()
+    """Run by `waypost test`."""
+
+
+def json_schema(signals: Mapping[str, type[Signal]]) -> dict[str, Any]:
+    """JSON Schema (2020-12) of the whole file, condition and action types included; for editors."""
+    root = schema_of(Document)
+    definitions: dict[str, Any] = root["$defs"]
+    rule = definitions["Rule"]["properties"]
+    rule["conditions"] |= {"items": {"$ref": "#/$defs/Condition"}}
+    rule["action"] = _tagged(ACTIONS, definitions) | {"description": rule["action"]["description"]}
+    definitions["Condition"] = _tagged(signals, definitions)
+    definitions["Condition"]["oneOf"] += [_group(name) for name in GROUPS]
+    named = "Keyword lists; `lists` names one as `<group>` or `<this key>.<group>`."
+    lists = root["properties"]["keywords"] | {"description": named}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **root,
+        "title": "Waypost configuration",
+        "patternProperties": {f"{LIST_SUFFIX}$": lists},
+    }
+
+
+def _group(name: str) -> dict[str, Any]:
+    items = {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/Condition"}}
+    return {"type": "object", "properties": {name: items}, "required": [name], "additionalProperties": False}
+
+
+def _tagged(classes: Mapping[str, type[Any]], definitions: dict[str, Any]) -> dict[str, Any]:
+    """`oneOf` by `type`; editors offer the keys of the chosen kind only."""
+    for tag, cls in classes.items():
+        shape = adapter(cls).json_schema()
+        definitions |= shape.pop("$defs", {})
+        properties = {"type": {"const": tag}} | shape["properties"]
+        definitions[tag] = shape | {
+            "properties": properties,
+            "required": ["type", *shape.get("required", ())],
+        }
+    return {"type": "object", "oneOf": [{"$ref": f"#/$defs/{tag}"} for tag in classes]}
