@@ -5,9 +5,12 @@ import errno
 import json
 import os
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -504,3 +507,35 @@ def test_a_bad_key_is_refused_and_the_log_is_let_go(tmp_path: Path, content: str
         AuditLog.open(AuditSettings(), tmp_path)
     (tmp_path / audit.KEY).unlink()
     record_in(tmp_path, 1)
+
+
+WRITER = """
+import asyncio, sys
+from pathlib import Path
+from waypost.observe.audit import AuditLog, AuditSettings
+from waypost.record import AuditRecord
+
+async def main():
+    log = AuditLog.open(AuditSettings(durability="always", rotate_bytes=20_000), Path(sys.argv[1]))
+    for number in range(100_000):
+        await log.append(AuditRecord("decision", str(number), "forwarded"))
+        print(number, flush=True)
+
+asyncio.run(main())
+"""
+
+
+def test_a_killed_worker_loses_no_record_it_vouched_for(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITER, tmp_path], stdout=subprocess.PIPE, text=True
+    ) as worker:
+        assert worker.stdout is not None
+        vouched = list(islice(worker.stdout, 200))
+        beside = verify(tmp_path / "audit")
+        worker.kill()
+        vouched += worker.stdout.readlines()
+    assert (beside.fault, beside.records >= 200) == (None, True)
+    record_in(tmp_path, 1)
+    assert verify(tmp_path / "audit").fault is None
+    complete = [line.strip() for line in vouched if line.endswith("\n")]
+    assert ids(tmp_path)[: len(complete)] == complete
