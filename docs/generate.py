@@ -16,6 +16,7 @@ from waypost.configurable import schema
 from waypost.errors import Exit
 from waypost.signals.base import Signal
 from waypost.signals.registry import BUILT_IN
+from waypost.transport.phases import PHASES
 
 REFERENCE = Path(__file__).parent / "reference"
 MADE = "<!-- Written by docs/generate.py (`make docs`); edit the code it is drawn from. -->"
@@ -41,6 +42,16 @@ After this page you can write any condition of a rule.
 
 A condition is a mapping whose `type` is one of the names below. The conditions of a rule must all hold;
 `all_of`, `any_of` and `none_of` nest. To add one see [Add a signal](../how-to/add-a-signal.md)."""
+
+
+MESSAGES = """\
+# ext_proc messages
+
+After this page you know every message that Envoy sends to Waypost, and what each needs back.
+
+The router filter stands on the listener and has one gRPC stream per request; the upstream filter stands in
+every provider's cluster and has one per attempt. Why, and what travels between them, is told in
+[Two-level ext_proc](../explanation/two-level-ext-proc.md)."""
 
 
 def command_line() -> Iterator[str]:
@@ -113,6 +124,19 @@ def _type(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
     return f"{kind}{limits}"
 
 
+def messages() -> Iterator[str]:
+    """The conversation between Envoy and the two filters."""
+    yield MESSAGES
+    for (role, phase), contract in PHASES.items():
+        usual = phase if phase in contract.answers else ""
+        answers = sorted(contract.answers, key=lambda answer: (answer != usual, answer))
+        yield f"\n## {role} filter: {phase}\n"
+        yield f"- **Answered with** {' or '.join(f'`{answer}`' for answer in answers)}."
+        yield f"- **Must** {contract.must}."
+        yield f"- **May** {contract.may}."
+        yield f"- **Must not** {contract.must_not}."
+
+
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
@@ -120,6 +144,7 @@ def _cell(text: str) -> str:
 PAGES: Mapping[str, Callable[[], Iterator[str]]] = {
     "cli.md": command_line,
     "signals.md": signals,
+    "extproc.md": messages,
 }
 
 
