@@ -117,6 +117,7 @@ class Findings:
     def __init__(self, root: Node) -> None:
         self.root = root
         self.problems: list[Problem] = []
+        self._seen: set[Problem] = set()
 
     @property
     def failed(self) -> bool:
@@ -152,7 +153,8 @@ class Findings:
             mark = alias.at
             remedy = f"{remedy + '; ' if remedy else ''}the block comes from {alias.anchor}"
         problem = Problem(mark.file, mark.line, mark.column, written(path), message, remedy, severity)
-        if problem not in self.problems:
+        if problem not in self._seen:
+            self._seen.add(problem)
             self.problems.append(problem)
 
     def place(self, path: Path) -> Mark:

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
@@ -115,7 +116,7 @@ def _tree(path: Path, text: str, environ: Mapping[str, str], gathered: Gathered)
     gathered.secrets |= parsed.expanded
     root = parsed.root
     spans = [] if root is None else list(_secret_spans(root, gathered.secrets, text))
-    gathered.sources[str(path)] = _blanked(text, spans)
+    gathered.sources[str(path)] = _blanked(text, spans, is_yaml=root is not None)
     if root is None:
         return None
     if root.value is None:
@@ -159,7 +160,7 @@ def _twice(name: str, first: Node, second: Node, problems: list[Problem]) -> Non
     problems.append(_problem(second.key or second.at, message, f"the first is at {first.key or first.at}"))
 
 
-_HARMLESS: Final = frozenset({"kind", "base_url", "zone", "organization", "project"})
+_HARMLESS: Final = ("kind", "base_url", "zone", "organization", "project")
 
 
 def _secret_spans(root: Node, secrets: dict[str, str], text: str) -> list[tuple[int, int]]:
@@ -170,7 +171,7 @@ def _secret_spans(root: Node, secrets: dict[str, str], text: str) -> list[tuple[
         node
         for provider in providers.mapping.values()
         for key, node in provider.mapping.items()
-        if key not in _HARMLESS or (key == "base_url" and "@" in str(node.value))
+        if "@" in str(node.value) or not get_close_matches(key, _HARMLESS, 1, 0.8)
     ]
     while waiting:
         node = waiting.pop()
@@ -183,23 +184,27 @@ def _secret_spans(root: Node, secrets: dict[str, str], text: str) -> list[tuple[
     return spans
 
 
-# What a credential looks like where no tree says which value it is: behind a name that says so, up to the end
-# of the line, with the indented lines of a block; or a known prefix.
-_NAMED_SECRET: Final = re.compile(
-    r"(?i)(?<![a-z])(?:[a-z0-9]+[_-])*(?:api[_-]?k\w*|apikey|key|token|secret|passw\w*|credentials?|authorization)"
-    r"['\"]?[ \t]*[:=\s][ \t]*(?P<value>(?!\$\{)[^\s#,}][^\n]*|[|>][^\n]*(?:\n[ \t]+[^\n]*)*)"
+# What a credential looks like where no tree says which value it is: in a comment, or in a file that is not
+# YAML. There everything behind a name that says so goes, with the indented lines of a block.
+_NAME: Final = (
+    r"(?i)(?<![a-z])(?:[a-z0-9]+[_-])*"
+    r"(?:api[_-]?k\w*|key|token|secret|passw\w*|credentials?|authorization)['\"]?"
 )
-_SHAPED_SECRET: Final = re.compile(
-    r"(?P<value>(?:sk|pk|rk|gsk|xai|hf|ghp|AKIA|AIza)[-_][\w-]{6,}|//[^\s/@]*:[^\s/@]*(?=@))"
+_INLINE: Final = r"(?!['\"]?\$\{)[^\s,}\]]"
+_NAMED: Final = re.compile(rf"{_NAME}[ \t]*[:=][ \t]*(?P<value>{_INLINE}+)")
+_NAMED_ANYHOW: Final = re.compile(
+    rf"{_NAME}[ \t]*[:=\s][ \t]*(?P<value>[|>][^\n]*(?:\n[ \t]+[^\n]*)*|{_INLINE}[^\n]*)"
+)
+_SHAPED: Final = re.compile(
+    r"(?P<value>\b(?:sk|pk|rk|gsk|xai|hf|ghp|AKIA|AIza)[-_][\w-]{6,}|(?<=//)[^\s/@]*:[^\s/@]*(?=@))"
 )
 
 
-def _blanked(text: str, spans: Sequence[tuple[int, int]]) -> str:
+def _blanked(text: str, spans: Sequence[tuple[int, int]], *, is_yaml: bool) -> str:
     """`text` with secrets overwritten, every other character in its place."""
     characters = list(text)
-    found_spans = [m.span("value") for p in (_NAMED_SECRET, _SHAPED_SECRET) for m in p.finditer(text)]
-    for start, end in (*spans, *found_spans):
-        for n in range(start, end):
-            if characters[n] not in "\r\n":
-                characters[n] = "*"
+    named = _NAMED if is_yaml else _NAMED_ANYHOW
+    guessed = [found.span("value") for pattern in (named, _SHAPED) for found in pattern.finditer(text)]
+    for start, end in (*spans, *guessed):
+        characters[start:end] = [c if c in "\r\n" else "*" for c in characters[start:end]]
     return "".join(characters)

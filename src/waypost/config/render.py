@@ -10,11 +10,7 @@ WIDTH: Final = 100
 
 
 def render(problems: Sequence[Problem], sources: Mapping[str, str]) -> str:
-    """All problems, an empty line between two.
-
-    Args:
-        sources: text of each file with secrets blanked out, as `Loaded` and `ConfigError` carry it.
-    """
+    """All problems, an empty line between two; `sources` as `Loaded` and `ConfigError` carry them."""
     lines = {file: text.splitlines() for file, text in sources.items()}
     return "\n\n".join("\n".join(_one(problem, lines.get(problem.file, ()))) for problem in problems)
 
