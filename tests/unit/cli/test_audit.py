@@ -239,3 +239,31 @@ def test_a_copy_without_the_lock_can_be_verified(state: Path) -> None:
         assert run("verify", "--dir", state / "audit").exit_code == 0
     finally:
         (state / "audit").chmod(0o700)
+
+
+CONFIG = """
+state_dir: .
+providers: {onprem: {kind: vllm, base_url: "http://127.0.0.1:9/v1"}}
+models: {fin: {provider: onprem, name: qwen}}
+default_model: fin
+"""
+
+
+def test_the_folder_comes_from_the_configuration(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WAYPOST_CONFIG", raising=False)
+    (state / "waypost.yaml").write_text(CONFIG)
+    assert run("head", "-c", state / "waypost.yaml").exit_code == 0
+    monkeypatch.chdir(state)
+    assert run("head").exit_code == 0
+    (state / "waypost.yaml").write_text("nonsense: 1\n")
+    assert run("head").exit_code == 3
+    assert run("head", "--dir", state / "audit").exit_code == 0
+
+
+def test_a_reader_that_goes_away_is_no_unreadable_log(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*_: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr("waypost.cli.audit.log_files", gone)
+    result = run("head", "--dir", state / "audit")
+    assert isinstance(result.exception, BrokenPipeError)
