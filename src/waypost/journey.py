@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, assert_never
 
 from waypost.decision.engine import EXPLICIT, Block, Decision, Respond, Route, Rule, conclude
-from waypost.decision.expr import All, evaluate, missing
+from waypost.decision.expr import All, missing, resolve
 from waypost.needs import Ask, Encode, Failed
 from waypost.policy import Policy
 from waypost.providers.chain import MAX_CHAIN
@@ -105,11 +105,14 @@ def _ask_free(
 
     Returns the heads that rules still open on the way would read.
     """
+
+    def ask(name: str) -> None:
+        if not policy.signals[name].heads:
+            verdicts[name] = policy.signals[name].evaluate(request, None)
+
     heads: frozenset[str] = frozenset()
     for rule in rules:  # pragma: no branch  the last rule always holds
-        while name := _first_free(policy, rule, verdicts):
-            verdicts[name] = policy.signals[name].evaluate(request, None)
-        value = evaluate(rule.when, verdicts)
+        value = resolve(rule.when, verdicts, ask)
         if value:
             break
         if value is None:
@@ -120,10 +123,6 @@ def _ask_free(
     return heads
 
 
-def _first_free(policy: Policy, rule: Rule, verdicts: Verdicts) -> str | None:
-    return next((n for n in missing(rule.when, verdicts) if not policy.signals[n].heads), None)
-
-
 def _ask_learned(
     policy: Policy,
     request: ChatRequest,
@@ -132,14 +131,15 @@ def _ask_learned(
     encoded: Encoded | Failed,
 ) -> None:
     """Answer what the encoder can; what it could not is a failed verdict, settled by `on_error`."""
+
+    def ask(name: str) -> None:
+        if isinstance(encoded, Failed):
+            verdicts[name] = Verdict(None, 0.0, f"not answered: {encoded.reason}", failed="engine")
+        else:
+            verdicts[name] = policy.signals[name].evaluate(request, encoded)
+
     for rule in rules:  # pragma: no branch  the last rule always holds
-        while name := next(missing(rule.when, verdicts), None):
-            signal = policy.signals[name]
-            if isinstance(encoded, Failed):
-                verdicts[name] = Verdict(None, 0.0, f"not answered: {encoded.reason}", failed="engine")
-            else:
-                verdicts[name] = signal.evaluate(request, encoded)
-        value = evaluate(rule.when, verdicts)
+        value = resolve(rule.when, verdicts, ask)
         if value or (value is None and rule.on_error == "closed"):
             break
 

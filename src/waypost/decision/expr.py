@@ -5,7 +5,7 @@ model makes no model call" follows from who asks, not from care taken here.
 Rule 2: a verdict that failed stays unknown for good; only the rule's `on_error` settles it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -62,13 +62,42 @@ def evaluate(expr: Expr, verdicts: Verdicts) -> bool | None:
 
 def _fold(operands: tuple[Expr, ...], verdicts: Verdicts, *, decisive: bool) -> bool | None:
     """One decisive operand settles the group; one unknown operand leaves it open."""
+    return _settle((evaluate(operand, verdicts) for operand in operands), decisive=decisive)
+
+
+def _settle(values: Iterable[bool | None], *, decisive: bool) -> bool | None:
     unknown = False
-    for operand in operands:
-        value = evaluate(operand, verdicts)
+    for value in values:
         if value is decisive:
             return decisive
         unknown = unknown or value is None
     return None if unknown else not decisive
+
+
+def resolve(expr: Expr, verdicts: Verdicts, ask: Callable[[str], None]) -> bool | None:
+    """Evaluate, asking in written order for what is missing while the outcome depends on it.
+
+    Args:
+        expr: what to resolve; linear in its size for a given depth.
+        verdicts: what is known; `ask` adds to it.
+        ask: answers one signal, or leaves it missing when it cannot be answered yet.
+    """
+    value = evaluate(expr, verdicts)
+    if value is not None:
+        return value
+    match expr:
+        case Is(signal):
+            if signal not in verdicts:
+                ask(signal)
+            return evaluate(expr, verdicts)
+        case Not(operand):
+            value = resolve(operand, verdicts, ask)
+            return None if value is None else not value
+        case All(operands) | Any(operands):
+            answers = (resolve(operand, verdicts, ask) for operand in operands)
+            return _settle(answers, decisive=isinstance(expr, Any))
+        case _:
+            assert_never(expr)
 
 
 def missing(expr: Expr, verdicts: Verdicts) -> Iterator[str]:

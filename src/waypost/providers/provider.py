@@ -1,5 +1,6 @@
 """Who serves a model: address, zone and credential of one provider; and the logical models on it."""
 
+import hmac
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -9,20 +10,29 @@ DEFAULT_ZONE: Final = "external"
 ProviderKind = Literal["openai", "vllm", "ollama", "openai_compatible"]
 
 
-@dataclass(frozen=True, slots=True, repr=False)
 class Secret:
-    """A credential that does not print itself; only where it is put on the wire is it revealed."""
+    """A credential that does not print itself; only where it is put on the wire is it revealed.
 
-    _value: str
+    Not a dataclass: `dataclasses.asdict` of what holds it would unpack the credential.
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
 
     def reveal(self) -> str:
         """The credential in clear text."""
         return self._value
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and hmac.compare_digest(self._value.encode(), other._value.encode())
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
     def __repr__(self) -> str:
         return "Secret(set)"
-
-    __str__ = __repr__
 
 
 @dataclass(frozen=True, slots=True)
