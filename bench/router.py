@@ -33,13 +33,12 @@ from pathlib import Path
 from typing import Any
 
 from waypost.config.load import load
-from waypost.transport.driver import drive_now
-
 from waypost.config.settings import Address
 from waypost.dialects import openai_chat
 from waypost.envoy.binary import find_envoy
 from waypost.envoy.resources import Wiring, static_bootstrap
 from waypost.journey import route
+from waypost.transport.driver import drive_now
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "router.json"

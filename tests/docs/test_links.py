@@ -7,12 +7,16 @@ import pytest
 from tests.docs.markdown import PAGES, ROOT, anchors, links
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+FRAGMENTS = tuple(sorted((ROOT / "changes").glob("*.*.md")))
+
+
+@pytest.mark.parametrize("page", [*PAGES, *FRAGMENTS], ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_resolve(page: Path) -> None:
+    folder = ROOT if page in FRAGMENTS else page.parent  # fragments become a part of CHANGELOG.md
     broken = []
     for link in links(page):
         name, _, anchor = link.partition("#")
-        target = (page.parent / name).resolve() if name else page
+        target = (folder / name).resolve() if name else page
         if not target.exists() or (anchor and anchor not in anchors(target)):
             broken.append(link)
     assert broken == []
