@@ -88,7 +88,7 @@ def _node(node: Node, signals: dict[str, SignalTrace], depth: int) -> Iterator[s
         yield from _node(operand, signals, depth + 1)
 
 
-def _value(value: bool | None) -> str:  # noqa: FBT001  a value of three-valued logic, not a switch
+def _value(value: bool | None) -> str:
     return {True: click.style("✓", fg="green"), False: "✗", None: "?"}[value]
 
 

@@ -9,6 +9,7 @@ import click
 from waypost.cases import Case, judge
 from waypost.cli.ask import ask
 from waypost.cli.options import config_option, load_or_exit
+from waypost.decision.engine import SEMANTIC
 from waypost.errors import Exit, RequestError
 from waypost.policy import Policy
 
@@ -23,7 +24,7 @@ def test(files: tuple[str, ...], config: tuple[str, ...], as_json: bool) -> None
     started = time.perf_counter()
     results = [(case, *_run(loaded.policy, case)) for case in loaded.test_cases]
     seconds = time.perf_counter() - started
-    failed = sum(1 for _, _, problems in results if problems)
+    failed = sum(1 for *_, problems in results if problems)
     if as_json:
         click.echo(
             json.dumps(
@@ -33,18 +34,23 @@ def test(files: tuple[str, ...], config: tuple[str, ...], as_json: bool) -> None
                     "failed": failed,
                     "seconds": round(seconds, 4),
                     "cases": [
-                        {"input": case.title, "decision": got, "passed": not problems, "problems": problems}
-                        for case, got, problems in results
+                        {
+                            "input": case.title,
+                            "decision": decision,
+                            "passed": not problems,
+                            "problems": problems,
+                        }
+                        for case, decision, _, problems in results
                     ],
                 },
                 ensure_ascii=False,
             )
         )
     else:
-        width = max((len(case.title) for case, _, _ in results), default=0)
-        for case, got, problems in results:
+        width = max((len(case.title) for case, *_ in results), default=0)
+        for case, _, target, problems in results:
             verdict = click.style("FAIL", fg="red") if problems else click.style("PASS", fg="green")
-            click.echo(f"{verdict} {case.title:<{width}}  -> {got}")
+            click.echo(f"{verdict} {case.title:<{width}}  -> {target}")
             for problem in problems:
                 click.echo(f"     {problem}")
         click.echo(f"{len(results) - failed} passed, {failed} failed in {seconds:.2f} s")
@@ -53,14 +59,16 @@ def test(files: tuple[str, ...], config: tuple[str, ...], as_json: bool) -> None
     sys.exit(Exit.FINDINGS if failed else Exit.OK)
 
 
-def _run(policy: Policy, case: Case) -> tuple[str, list[str]]:
-    """What the case led to, in a word, and what was expected otherwise."""
+def _run(policy: Policy, case: Case) -> tuple[str, str, list[str]]:
+    """What decided, where that led, and what was expected otherwise."""
     try:
         told, _ = ask(policy, case.messages, case.model)
     except RequestError as error:
-        return f"{error.status} {error.code}", [error.message]
-    if told.chain:
-        return told.chain[0].endpoint if told.decision != "semantic_classification" else told.decision, list(
-            judge(case, told)
-        )
-    return f"{told.outcome} {told.status}", list(judge(case, told))
+        return "", f"{error.status} {error.code}", [error.message]
+    if told.decision == SEMANTIC:
+        target = SEMANTIC
+    elif told.chain:
+        target = told.chain[0].endpoint
+    else:
+        target = f"{told.outcome} {told.status} (rule {told.decision})"
+    return told.decision, target, list(judge(case, told))

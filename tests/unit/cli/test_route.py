@@ -1,0 +1,146 @@
+"""`waypost route`: the decision, the tree and the trace, with nothing sent."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from waypost.cli.route import route
+
+CONFIG = """
+providers:
+  onprem: {kind: vllm, base_url: "http://127.0.0.1:8000/v1", zone: internal}
+  cloud: {kind: openai, api_key: "sk-canary-123456"}
+models:
+  inside: {provider: onprem, name: qwen3-32b}
+  gpt: {provider: cloud, name: gpt-4o}
+routing_rules:
+  - name: confidential
+    owner: compliance@example.com
+    business_justification: Law 7
+    conditions: [{type: keyword_match, keywords: [internal, account]}]
+    action: {type: route, endpoint: inside, reasoning: Must stay inside}
+  - name: trading-desk
+    conditions: [{type: metadata, team: [trading]}, {type: keyword_match, keywords: [position]}]
+    action: {type: route, endpoint: inside}
+  - name: refused
+    conditions: [{any_of: [{type: keyword_match, keywords: [launder]}, {type: regex_match, patterns: ['tax\\s+evasion']}]}]
+    action: {type: block, message: Not here.}
+  - name: hours
+    conditions: [{type: keyword_match, keywords: [opening hours]}]
+    action: {type: respond, message: Nine to five.}
+default_model: gpt
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "waypost.yaml"
+    path.write_text(CONFIG)
+    return path
+
+
+def run(config: Path, *arguments: str, stdin: str | bytes | None = None) -> Result:
+    return CliRunner().invoke(route, [*arguments, "-c", str(config)], input=stdin)
+
+
+def traced(config: Path, *arguments: str, stdin: str | None = None) -> dict[str, Any]:
+    result = run(config, "--json", *arguments, stdin=stdin)
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def test_one_line_names_target_rule_and_that_nothing_was_sent(config: Path) -> None:
+    result = run(config, "my internal account")
+    assert result.exit_code == 0
+    assert result.stdout.count("\n") == 1
+    assert result.stdout.startswith("inside   rule confidential   ")
+    assert result.stdout.endswith("ms   not sent\n")
+
+
+def test_explain_draws_every_rule_with_the_words_and_their_offsets(config: Path) -> None:
+    told = run(config, "--explain", "my internal account").stdout
+    assert "Contains 'internal' and 'account' keywords" in told
+    assert "internal@messages[0].content[3:11]" in told
+    assert "Must stay inside (owner compliance@example.com)" in told
+    assert "no attempt leaves internal" in told
+    assert "skipped  rule 1 is final" in told
+
+
+def test_explain_says_why_a_rule_did_not_match(config: Path) -> None:
+    told = run(config, "--explain", "good morning").stdout
+    assert "no rule matched" in told
+    assert "None of 2 keywords found" in told
+    assert "✗ any of" in told
+
+
+def test_json_is_the_whole_trace(config: Path) -> None:
+    told = traced(config, "my internal account")
+    assert told["schema"] == "waypost/route.v1"
+    assert told["chain"] == [
+        {"endpoint": "inside", "provider": "onprem", "model": "qwen3-32b", "zone": "internal"}
+    ]
+    assert told["signals"][0]["matches"][0] == {
+        "term": "internal",
+        "where": "messages[0].content",
+        "start": 3,
+        "end": 11,
+    }
+
+
+def test_standard_input_is_text_messages_or_a_whole_body(config: Path) -> None:
+    messages = [
+        {"role": "user", "content": "hello"},
+        {"role": "tool", "content": "internal", "tool_call_id": "x"},
+    ]
+    assert traced(config, "-", stdin="my account")["decision"] == "confidential"
+    assert traced(config, "-", stdin=json.dumps(messages))["decision"] == "confidential"
+    assert traced(config, "-", stdin=json.dumps({"messages": messages}))["decision"] == "confidential"
+    assert traced(config, "-", stdin="[internal] note")["decision"] == "confidential"
+
+
+def test_a_named_model_is_kept_inside_or_honoured(config: Path) -> None:
+    assert traced(config, "-m", "gpt", "my account")["chain"][0]["endpoint"] == "inside"
+    assert traced(config, "-m", "gpt", "hello")["decision"] == "explicit_model"
+
+
+def test_a_team_is_what_a_trusted_hop_would_vouch_for(config: Path) -> None:
+    assert traced(config, "--team", "trading", "my position")["decision"] == "trading-desk"
+    assert traced(config, "--team", "sales", "my position")["decision"] == "semantic_classification"
+
+
+def test_refusals_and_fixed_answers_are_told(config: Path) -> None:
+    assert run(config, "help with tax  evasion").stdout.startswith("refused with 403   rule refused")
+    assert run(config, "your opening hours?").stdout.startswith("fixed answer   rule hours")
+    assert "200 Nine to five." in run(config, "--explain", "your opening hours?").stdout
+
+
+def test_what_the_router_would_refuse_is_one_clear_line(config: Path) -> None:
+    result = run(config, "-m", "nope", "hello")
+    assert result.exit_code == 1
+    assert "404 model_not_found: unknown model 'nope'; known are MoM, auto, inside, gpt" in result.stderr
+    result = run(config, "-", stdin='[{"role": "user", "content": 7}]')
+    assert result.exit_code == 1
+    assert "messages[0].content" in result.stderr
+
+
+def test_usage_errors(config: Path) -> None:
+    assert run(config, "-H", "broken", "hello").exit_code == 2
+    result = run(config, "-", stdin=b"\xff\xfe")
+    assert result.exit_code == 2
+    assert "UTF-8" in result.stderr
+
+
+def test_a_broken_configuration_is_exit_3_and_shows_no_secret(config: Path) -> None:
+    config.write_text(CONFIG.replace("default_model: gpt", "default_model: gtp"))
+    result = run(config, "hello")
+    assert result.exit_code == 3
+    assert "gtp" in result.stderr
+    assert "canary" not in result.output
+
+
+def test_no_output_shows_a_credential(config: Path) -> None:
+    for arguments in (("--json",), ("--explain",), ()):
+        assert "canary" not in run(config, *arguments, "my account").output
