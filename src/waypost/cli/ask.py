@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from waypost.dialects import openai_chat
 from waypost.errors import RequestError
@@ -43,13 +43,16 @@ def ask(
 
 def messages_of(text: str) -> list[dict[str, Any]]:
     """Read what the user gave: a JSON list of messages, a whole request body, or plain text."""
-    stripped = text.strip()
-    if stripped[:1] in {"[", "{"}:
+    if text.lstrip()[:1] in {"[", "{"}:
         try:
-            value = json.loads(stripped)
+            value: object = json.loads(text)
         except ValueError:
             value = None
-        messages: Any = value.get("messages") if isinstance(value, dict) else value
-        if isinstance(messages, list) and all(isinstance(m, dict) and "role" in m for m in messages):
-            return messages
+        match value:
+            case {"messages": [*messages]}:
+                return cast("list[dict[str, Any]]", messages)
+            case [{"role": _}, *_]:
+                return cast("list[dict[str, Any]]", value)
+            case _:
+                pass
     return [{"role": "user", "content": text}]

@@ -26,7 +26,10 @@ routing_rules:
     conditions: [{type: metadata, team: [trading]}, {type: keyword_match, keywords: [position]}]
     action: {type: route, endpoint: inside}
   - name: refused
-    conditions: [{any_of: [{type: keyword_match, keywords: [launder]}, {type: regex_match, patterns: ['tax\\s+evasion']}]}]
+    conditions:
+      - any_of:
+          - {type: keyword_match, keywords: [launder]}
+          - {type: regex_match, patterns: ['tax\\s+evasion']}
     action: {type: block, message: Not here.}
   - name: hours
     conditions: [{type: keyword_match, keywords: [opening hours]}]

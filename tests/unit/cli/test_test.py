@@ -11,7 +11,9 @@ from waypost.cli.test import test as command
 
 CASES = """
 test_cases:
-  - {input: my internal account, expected_endpoint: inside, expected_reasoning: "Contains 'internal' and 'account' keywords"}
+  - input: my internal account
+    expected_endpoint: inside
+    expected_reasoning: "Contains 'internal' and 'account' keywords"
   - {input: good morning, expected_endpoint: semantic_classification}
   - {input: opening hours?, expected_rule: hours, expected_action: respond}
 """
@@ -50,7 +52,11 @@ def test_json_lists_every_case(config: Path) -> None:
     document = json.loads(run(config, "--json").stdout)
     assert document["schema"] == "waypost/test.v1"
     assert (document["passed"], document["failed"]) == (3, 0)
-    assert [case["decision"] for case in document["cases"]] == ["inside", "semantic_classification", "hours"]
+    assert [case["decision"] for case in document["cases"]] == [
+        "confidential",
+        "semantic_classification",
+        "hours",
+    ]
 
 
 def test_a_file_without_cases_says_so(config: Path) -> None:
