@@ -1,0 +1,96 @@
+"""One attempt at one provider: what must change in the request so that this provider understands it.
+
+Rule 1: pure and stateless. It is built from what Envoy says about this attempt; it never refers to another.
+Rule 2: attempts share one header map, so each one says everything again: path, authority, all credentials.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from waypost.dialects.spans import replace_model
+from waypost.errors import ProtocolError
+from waypost.policy import Policy
+from waypost.providers.chain import MAX_CHAIN, hop_id
+from waypost.providers.provider import Endpoint
+from waypost.providers.sign import CREDENTIALS, credentials
+
+ATTEMPT_COUNT: Final = "x-envoy-attempt-count"
+HOPS: Final = tuple(f"x-waypost-hop-{k}" for k in range(1, MAX_CHAIN + 1))
+"""Headers that carry the chain, in order."""
+
+_OPERATIONS: Final = ("/chat/completions", "/embeddings")
+
+Hops = Mapping[str, Endpoint]
+"""Endpoint by hop id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What Envoy is told about one attempt.
+
+    Attributes:
+        number: 1-based.
+        endpoint: who is tried.
+        set_headers: overwritten or added; holds a credential in clear text, so it is never logged.
+        remove_headers: taken away.
+        needs_body: the body was written for another endpoint and must be edited.
+    """
+
+    number: int
+    endpoint: Endpoint
+    set_headers: tuple[tuple[str, str], ...]
+    remove_headers: tuple[str, ...]
+    needs_body: bool
+
+    def body(self, neutral: bytes) -> bytes:
+        """The body as this provider must get it; `neutral` is the one the router filter left."""
+        return replace_model(neutral, self.endpoint.model)
+
+
+def hops_of(policy: Policy) -> dict[str, Endpoint]:
+    """The hop ids of one revision."""
+    return {hop_id(policy.revision, name): endpoint for name, endpoint in policy.endpoints.items()}
+
+
+def attempt(hops: Hops, cluster: str, headers: Mapping[str, str]) -> Attempt:
+    """Plan the attempt that these headers announce.
+
+    Args:
+        hops: of every policy revision still in use.
+        cluster: where Envoy is about to send it.
+        headers: request headers as they stand, names in lower case.
+
+    Raises:
+        ProtocolError: they name nobody, or somebody who does not live at `cluster`; nothing may be sent.
+    """
+    count = headers.get(ATTEMPT_COUNT, "")
+    number = int(count) if count in _NUMBERS else 0
+    endpoint = hops.get(headers.get(HOPS[number - 1], "")) if number else None
+    if endpoint is None:
+        raise ProtocolError(f"attempt {count!r} at cluster {cluster!r} names no endpoint of a known revision")
+    if endpoint.provider.name != cluster:
+        raise ProtocolError(
+            f"endpoint {endpoint.name!r} lives at {endpoint.provider.name!r}, not at {cluster!r}"
+        )
+    path = headers.get(":path", "").partition("?")[0]
+    operation = next((name for name in _OPERATIONS if path.endswith(name)), None)
+    if operation is None:
+        raise ProtocolError("the path is none that providers serve")
+    signed = credentials(endpoint.provider)
+    is_last = number == MAX_CHAIN or HOPS[number] not in headers
+    return Attempt(
+        number=number,
+        endpoint=endpoint,
+        set_headers=(
+            (":path", endpoint.provider.base_path + operation),
+            (":authority", endpoint.provider.authority),
+            *signed.items(),
+        ),
+        remove_headers=(*(name for name in CREDENTIALS if name not in signed), *(HOPS if is_last else ())),
+        # The router filter writes the body for the first endpoint of the chain.
+        needs_body=number > 1,
+    )
+
+
+_NUMBERS: Final = frozenset(str(n) for n in range(1, MAX_CHAIN + 1))

@@ -1,0 +1,70 @@
+"""`waypost extproc`: serve the router and the upstream role to an Envoy."""
+
+import asyncio
+import logging
+import os
+import signal
+from ipaddress import ip_address
+
+import click
+
+from waypost.cli.options import config_option, load_or_exit
+from waypost.config.load import Loaded
+from waypost.runtime import worker
+
+log = logging.getLogger(__name__)
+
+
+@click.command()
+@config_option
+@click.option("--router", default="127.0.0.1:50051", show_default=True, metavar="ADDR", help="Router role.")
+@click.option(
+    "--upstream", default="127.0.0.1:50052", show_default=True, metavar="ADDR", help="Upstream role."
+)
+@click.option(
+    "--parent-fd", type=int, hidden=True, help="Stop when this pipe closes: the supervisor has died."
+)
+def extproc(config: tuple[str, ...], router: str, upstream: str, parent_fd: int | None) -> None:
+    """Serve ext_proc to an Envoy that somebody else runs (`waypost envoy-config` prints its configuration).
+
+    ADDR is HOST:PORT or unix:/PATH. Whoever can connect to the upstream role can ask for provider keys.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    loaded = load_or_exit(config)
+    for address in (router, upstream):
+        if not _is_local(address):
+            click.secho(
+                f"WARNING: {address} is open to the network, without TLS and without a password: whoever can"
+                " connect may ask the upstream role for provider keys. Bind to loopback or a unix socket.",
+                fg="red",
+                bold=True,
+                err=True,
+            )
+    asyncio.run(_serve(loaded, router, upstream, parent_fd))
+
+
+async def _serve(loaded: Loaded, router: str, upstream: str, parent_fd: int | None) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if parent_fd is not None:
+        loop.add_reader(parent_fd, _until_closed, parent_fd, stop)
+    async with worker(loaded.policy, loaded.settings, router, upstream):
+        log.info("ready: router %s, upstream %s, revision %s", router, upstream, loaded.policy.revision)
+        await stop.wait()
+        log.info("draining")
+
+
+def _until_closed(parent_fd: int, stop: asyncio.Event) -> None:
+    if not os.read(parent_fd, 64):
+        asyncio.get_running_loop().remove_reader(parent_fd)
+        stop.set()
+
+
+def _is_local(address: str) -> bool:
+    host = address.rpartition(":")[0].strip("[]")
+    try:
+        return address.startswith("unix:") or ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,180 @@
+"""Every string that would leave in a JSON request, as parts a rule can read.
+
+Left out are only the words of the format itself (`"role": "user"`, the key `messages`) where the format puts
+them, and media inside a part that is marked unreadable.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple, cast
+
+from waypost.errors import RequestError
+from waypost.request.chat import Part, PartKind
+
+MAX_DEPTH: Final = 100
+"""Deepest nesting of a body."""
+
+MAX_TEXTS: Final = 100_000
+"""Most strings and keys of a caller in one body."""
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_CALLERS_OWN: Final = _words("metadata logit_bias chat_template_kwargs extra_body")
+"""Fields whose whole content is the caller's, like every field the format does not know."""
+
+_NAMES: Final = _words("properties patternProperties $defs definitions dependentSchemas")
+"""Objects of a JSON Schema whose keys are names and whose values are schemas again."""
+
+_KEYS: Final = _words("""
+    messages model stream stream_options include_usage temperature top_p top_k min_p n stop max_tokens
+    max_completion_tokens presence_penalty frequency_penalty repetition_penalty logit_bias logprobs
+    top_logprobs user seed tools tool_choice parallel_tool_calls response_format functions metadata store
+    service_tier reasoning_effort modalities voice prediction chat_template_kwargs input encoding_format
+    dimensions prompt_cache_key safety_identifier verbosity web_search_options extra_body
+    role content name type text refusal audio image_url url detail input_audio data format file file_id
+    filename file_data id tool_calls tool_call_id function function_call arguments reasoning_content reasoning
+    cache_control annotations json_schema schema strict description parameters custom grammar syntax
+    definition
+    properties required items enum const anyOf oneOf allOf not if then else $ref $defs $schema $id definitions
+    additionalProperties patternProperties dependentSchemas default examples title pattern minimum maximum
+    exclusiveMinimum exclusiveMaximum multipleOf minLength maxLength minItems maxItems uniqueItems nullable
+""")
+
+_VALUES: Final = {
+    "role": _words("system developer user assistant tool function"),
+    "type": _words("""
+        text input_text output_text refusal image_url input_image image input_audio audio_url video_url
+        file input_file function custom grammar content ephemeral json_schema json_object
+        string object array integer number boolean null
+    """),
+    "detail": _words("auto low high original"),
+    "tool_choice": _words("auto none required"),
+    "function_call": _words("auto none"),
+    "reasoning_effort": _words("none minimal low medium high xhigh"),
+    "encoding_format": _words("float base64"),
+    "service_tier": _words("auto default flex priority scale"),
+}
+
+_MEDIA: Final = _words("data file_data")
+_NO_TEXT: Final = {float, bool, type(None)}
+_LONE: Final = re.compile("[\ud800-\udfff]")
+_ESCAPE: Final = re.compile(r'\\(?:u([0-9a-fA-F]{4})|(["\\/bfnrt]))')
+_ESCAPED: Final = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+_PATH_NAME: Final = re.compile(r"[A-Za-z_$][\w$-]{0,63}", re.ASCII)
+
+
+def too_complex() -> RequestError:
+    """More structure than any real request has."""
+    return RequestError(
+        "The request body is nested too deeply or holds too many values.", 400, "body_too_complex"
+    )
+
+
+class Texts:
+    """Collects the strings of one request; their number is bounded over all calls.
+
+    Values are what `json.loads` makes, with floats for every number.
+    """
+
+    def __init__(self) -> None:
+        self._left = MAX_TEXTS
+
+    def text(self, text: str, where: str, kind: PartKind = "text") -> Iterator[Part]:
+        """One string as sent, and once more without JSON escapes if it has any.
+
+        Tool arguments and results are often JSON in a string: an escaped letter in it is that letter to the
+        model, and a word behind an escaped line break does not begin with `n`.
+
+        Raises:
+            RequestError: too many of them.
+        """
+        self._left -= 1
+        if self._left < 0:
+            raise too_complex()
+        if not text.isascii():
+            text = _LONE.sub("\ufffd", text)  # one for one, so offsets stay; half an emoji cannot be encoded
+        yield Part(kind, text, where)
+        for _ in range(3):  # JSON in JSON in JSON
+            if "\\" not in text or (plain := _unescape(text)) == text:
+                return
+            text = plain
+            yield Part(kind, text, f"{where} (unescaped)")
+
+    def within(
+        self, value: object, where: str, kind: PartKind = "text", *, media: bool = False
+    ) -> Iterator[Part]:
+        """Every string and every key of the caller's below `value`, in order.
+
+        Args:
+            value: any JSON value.
+            where: its JSON path; empty for the request itself.
+            kind: of the parts.
+            media: images, audio or files stand here: `data:` URLs and base64 are passed over.
+
+        Raises:
+            RequestError: too many of them, or too deep.
+        """
+        # A stack of its own: the depth of a body must not become the depth of Python's.
+        stack = [_Node(value, where, "", free=False, depth=0)]
+        while stack:
+            node = stack.pop()
+            if node.depth > MAX_DEPTH:
+                raise too_complex()
+            if isinstance(node.value, str):
+                if not (media and _is_media(node)) and not _is_format(node):
+                    yield from self.text(node.value, node.where, kind)
+            elif isinstance(node.value, dict):
+                members = list(_members(node))
+                for name, _ in members:
+                    if node.free or node.key in _NAMES or name not in _KEYS:
+                        yield from self.text(name, f"{_join(node.where, name)} (key)", kind)
+                stack.extend(member for _, member in reversed(members))
+            elif isinstance(node.value, list):
+                stack.extend(reversed(list(_items(node))))
+
+
+class _Node(NamedTuple):
+    """One JSON value on the way; `free`: its keys and words are the caller's, not the format's."""
+
+    value: Any
+    where: str
+    key: str
+    free: bool
+    depth: int
+
+
+def _members(node: _Node) -> Iterator[tuple[str, _Node]]:
+    named = node.key in _NAMES and not node.free
+    for name, value in node.value.items():
+        free = not named and (node.free or name in _CALLERS_OWN or name not in _KEYS)
+        yield name, _Node(value, _join(node.where, name), "" if named else name, free, node.depth + 1)
+
+
+def _items(node: _Node) -> Iterator[_Node]:
+    values = cast("list[Any]", node.value)
+    if not set(map(type, values)) <= _NO_TEXT:  # long lists of tokens are looked at in C
+        for n, value in enumerate(values):
+            yield node._replace(value=value, where=f"{node.where}[{n}]", depth=node.depth + 1)
+
+
+def _is_media(node: _Node) -> bool:
+    return node.key in _MEDIA or node.value[:5].lower() == "data:"
+
+
+def _is_format(node: _Node) -> bool:
+    return not node.free and node.value in _VALUES.get(node.key, ())
+
+
+def _unescape(text: str) -> str:
+    plain = _ESCAPE.sub(lambda found: chr(int(found[1], 16)) if found[1] else _ESCAPED[found[2]], text)
+    if plain.isascii():
+        return plain
+    return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _join(where: str, key: str) -> str:
+    name = key if _PATH_NAME.fullmatch(key) else "*"  # a path goes into logs, and an odd key may say anything
+    return f"{where}.{name}" if where else name

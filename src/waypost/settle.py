@@ -1,0 +1,136 @@
+"""The response side of a request: what the provider said, as the client may see it, and the record of it.
+
+Rule 1: pure; headers and status in, edits out. A body of the provider passes untouched or is replaced whole.
+Rule 2: credentials and model names are the gateway's own, so an answer that refuses them is its own fault.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from waypost.dialects.openai_chat import error
+from waypost.providers.provider import Endpoint
+from waypost.record import AuditRecord
+from waypost.selection.base import Selection
+
+SHOULD_RETRY: Final = "x-should-retry"
+
+_PROVIDERS_OWN: Final = (
+    "set-cookie",
+    "alt-svc",
+    "strict-transport-security",
+    "openai-organization",
+    "openai-project",
+    "anthropic-organization-id",
+    "x-envoy-attempt-count",
+    "x-envoy-upstream-service-time",
+    "x-vsr-selected-model",
+    "x-vsr-selected-reasoning",
+    "x-vsr-injected-system-prompt",
+)
+"""Response headers that speak of the gateway's account or in its name; removed, whoever sent them."""
+
+_RETRIED_BY_SDKS: Final = frozenset({408, 409, 429})
+_WAITING: Final = ("retry-after", "retry-after-ms")
+_CREDENTIALS_REJECTED: Final = frozenset({401, 403})
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What becomes of a provider's response.
+
+    Attributes:
+        status: what the client sees.
+        set_headers: overwritten or added.
+        remove_headers: taken away; none of them is in `set_headers`.
+        body: JSON that replaces the provider's body; None = that one passes.
+        code: of the error in `body`.
+        endpoint: who was tried last; None = nobody was.
+    """
+
+    status: int
+    set_headers: tuple[tuple[str, str], ...]
+    remove_headers: tuple[str, ...]
+    body: bytes | None
+    code: str
+    attempts: int
+    endpoint: Endpoint | None
+
+    def record(self, request_id: str, revision: str) -> AuditRecord:
+        """The `result` record."""
+        return AuditRecord(
+            type="result",
+            request_id=request_id,
+            outcome="ok" if self.status < 400 else "error",  # noqa: PLR2004 - HTTP
+            target=(self.endpoint.provider.name,) if self.endpoint else (),
+            config_sha256=revision,
+            status=self.status,
+            attempts=self.attempts,
+        )
+
+
+def settle(selection: Selection, attempts: int, headers: Mapping[str, str]) -> Settled:
+    """Settle the last response of a chain.
+
+    Args:
+        selection: the chain that was tried.
+        attempts: how many endpoints were tried; the last of them answered or failed. 0 = none was, Envoy
+            answered itself.
+        headers: of the response, `:status` included, names in lower case.
+    """
+    status = int(headers[":status"])
+    if attempts < 1:
+        return Settled(status, (("x-waypost-attempts", "0"),), (), None, "", 0, None)
+    attempts = min(attempts, len(selection.chain))
+    endpoint = selection.chain[attempts - 1]
+    own = {"x-waypost-model": endpoint.name, "x-waypost-attempts": str(attempts)}
+    code, status, body = _replacement(status, headers.get("content-type", ""), endpoint)
+    if body is not None:
+        own |= {name: headers[name] for name in _WAITING if name in headers}
+    if status < 300:  # noqa: PLR2004 - HTTP
+        own["x-vsr-selected-model"] = endpoint.model
+        own["x-vsr-selected-reasoning"] = "off"
+        own["x-vsr-injected-system-prompt"] = "false"
+    if _is_spent(status, attempts, headers):
+        own[SHOULD_RETRY] = "false"
+    removed = tuple(name for name in _PROVIDERS_OWN if name not in own)
+    if headers.get(SHOULD_RETRY, "false") != "false":  # another chain may well be spent by now
+        removed += (SHOULD_RETRY,) if SHOULD_RETRY not in own else ()
+    return Settled(status, tuple(own.items()), removed, body, code, attempts, endpoint)
+
+
+def _replacement(status: int, content_type: str, endpoint: Endpoint) -> tuple[str, int, bytes | None]:
+    """Error code, status and body for the client; no body = the provider's own passes."""
+    name = endpoint.name
+    if status in _CREDENTIALS_REJECTED:
+        message = f"The provider of model {name!r} refused the gateway's credentials."
+        return _own("provider_rejected_credentials", 502, message)
+    if status == 404:  # noqa: PLR2004 - HTTP
+        message = f"The provider of model {name!r} does not know what the gateway calls it."
+        return _own("provider_model_not_found", 502, message)
+    if 300 <= status < 400:  # noqa: PLR2004 - HTTP; the client must not take its key to wherever this points
+        return _own("provider_redirected", 502, f"The provider of model {name!r} answered with a redirect.")
+    if status >= 400 and not _is_json(content_type):  # noqa: PLR2004 - HTTP
+        return _own(
+            "provider_error", status, f"The provider of model {name!r} answered with status {status}."
+        )
+    return "", status, None
+
+
+def _own(code: str, status: int, message: str) -> tuple[str, int, bytes]:
+    if status == 429:  # noqa: PLR2004 - HTTP
+        return code, status, error(message, "rate_limit_error", code)
+    return code, status, error(message, "server_error" if status >= 500 else "invalid_request_error", code)  # noqa: PLR2004
+
+
+def _is_json(content_type: str) -> bool:
+    return content_type.partition(";")[0].strip().lower() in {"application/json", "application/problem+json"}
+
+
+def _is_spent(status: int, attempts: int, headers: Mapping[str, str]) -> bool:
+    """Whether the retries of this request are used up, so that a client that retries too would multiply them.
+
+    A chain of one was not retried here, and a provider that names a time to wait is to be believed.
+    """
+    failed = status >= 500 or status in _RETRIED_BY_SDKS  # noqa: PLR2004 - HTTP
+    return failed and attempts > 1 and not any(name in headers for name in _WAITING)

@@ -1,0 +1,333 @@
+"""The router role: one gRPC stream = one request, from its headers to the response headers.
+
+headers -> body -> decision -> response headers -> result. State dies with the stream.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final, Protocol, assert_never
+from urllib.parse import unquote
+
+from waypost.attempt import HOPS
+from waypost.decision.engine import EXPLICIT, SEMANTIC, Route
+from waypost.dialects.openai_chat import completion, error, model_object, models_list, parse
+from waypost.dialects.spans import replace_model
+from waypost.errors import EngineError, RequestError
+from waypost.journey import Answer, Forward, Outcome, Refuse, known_model, route
+from waypost.policy import Policy
+from waypost.providers.chain import hop_id
+from waypost.providers.provider import Endpoint
+from waypost.record import AuditRecord, Matched, OutcomeName
+from waypost.request.chat import ChatRequest, Dialect, Identity
+from waypost.request.identity import identify
+from waypost.settle import SHOULD_RETRY, settle
+from waypost.trace import because
+from waypost.transport.driver import Ports, drive
+from waypost.transport.messages import Reply, change, immediate, read_attribute, read_headers
+from waypost.transport.phases import Phase, Role
+from waypost.transport.wire_pb2 import BodyResponse, HeadersResponse, ProcessingRequest, ProcessingResponse
+
+log: Final = logging.getLogger(__name__)
+
+CHAT: Final = "/v1/chat/completions"
+EMBEDDINGS: Final = "/v1/embeddings"
+MODELS: Final = "/v1/models"
+
+_DIALECTS: Final[dict[str, Dialect]] = {CHAT: "openai_chat", EMBEDDINGS: "openai_embeddings"}
+
+_PASSED_ON: Final = frozenset(
+    {"accept", "accept-encoding", "content-type", "content-length", "traceparent", "tracestate", "user-agent"}
+    | {"x-request-id", "x-forwarded-proto", "host", "transfer-encoding"}
+)
+"""Headers a provider may see, besides the pseudo-headers. Framing is Envoy's to keep, and without
+`x-forwarded-proto` it finds no route."""
+
+
+class AuditSink(Protocol):
+    """Where records go."""
+
+    def digest(self, data: bytes) -> str:
+        """Keyed digest of what a client sent, hex."""
+        ...
+
+    async def append(self, record: AuditRecord) -> None:
+        """Record it; on return the record is as safe as the settings ask.
+
+        Raises:
+            EngineError: it is not, and the settings say that such a decision must not stand.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """What every request needs of the worker.
+
+    Attributes:
+        policy: the policy in force; a request asks once and keeps it.
+        now: Unix seconds.
+        started: Unix seconds, `created` of every listed model.
+    """
+
+    policy: Callable[[], Policy]
+    audit: AuditSink
+    now: Callable[[], float]
+    ports: Ports = field(default_factory=Ports)
+    started: int = 0
+
+
+class Router:
+    """The conversation of one request."""
+
+    role: Role = "router"
+
+    def __init__(self, routing: Routing) -> None:
+        self._routing = routing
+        self._policy = routing.policy()
+        self._headers: tuple[tuple[str, str], ...] = ()
+        self._source = ""
+        self._path = ""
+        self._request_id = ""
+        self._outcome: Outcome | None = None
+        self._settled = False
+
+    async def answer(self, phase: Phase, message: ProcessingRequest) -> ProcessingResponse:
+        """Answer one message."""
+        match phase:
+            case "request_headers":
+                return self._on_headers(message)
+            case "request_body":
+                return await self._on_body(message)
+            case "response_headers":
+                return await self._on_response(message)
+
+    async def closed(self) -> None:
+        """A request that was sent and whose stream ended before an answer came is recorded as aborted."""
+        if isinstance(self._outcome, Forward) and not self._settled:
+            record = AuditRecord("result", self._request_id, "aborted", config_sha256=self._policy.revision)
+            await self._note(record)
+
+    # --- request headers
+
+    def _on_headers(self, message: ProcessingRequest) -> ProcessingResponse:
+        self._headers = read_headers(message.request_headers.headers)
+        self._source = read_attribute(message, "source.address")
+        headers = dict(self._headers)
+        self._request_id = headers.get("x-request-id", "")
+        self._path = headers.get(":path", "").partition("?")[0]
+        try:
+            reply = self._at_once(headers)
+            if reply is None:
+                _expect_body(headers, end_of_stream=message.request_headers.end_of_stream)
+        except RequestError as wrong:
+            reply = _mistake(wrong)
+        if reply is not None:
+            return self._reply(reply)
+        return ProcessingResponse(request_headers=HeadersResponse())
+
+    def _at_once(self, headers: Mapping[str, str]) -> Reply | None:
+        """The answer that needs no body; None = this request has a body to wait for."""
+        method = headers.get(":method", "")
+        if self._path in _DIALECTS:
+            return None if method == "POST" else _wrong_method(method, "POST")
+        if self._path != MODELS and not self._path.startswith(f"{MODELS}/"):
+            known = f"POST {CHAT}, POST {EMBEDDINGS}, GET {MODELS}"
+            raise RequestError(f"Nothing is served at this path. There are: {known}.", 404, "not_found")
+        if method != "GET":
+            return _wrong_method(method, "GET")
+        if self._path == MODELS:
+            return Reply(200, "models", models_list(self._models(), self._routing.started))
+        name = unquote(self._path.removeprefix(f"{MODELS}/"))
+        owner = dict(self._models()).get(name)
+        if owner is None:
+            raise _unknown_model(name)
+        return Reply(200, "models", model_object(name, owner, self._routing.started))
+
+    def _models(self) -> Iterator[tuple[str, str]]:
+        yield from ((name, "waypost") for name in sorted(self._policy.auto_names))
+        yield from ((name, endpoint.provider.name) for name, endpoint in self._policy.endpoints.items())
+
+    # --- request body
+
+    async def _on_body(self, message: ProcessingRequest) -> ProcessingResponse:
+        try:
+            request = self._read(message.request_body.body)
+        except RequestError as wrong:
+            return self._reply(_mistake(wrong))
+        outcome = await drive(route(self._policy, request), self._routing.ports)
+        if isinstance(outcome, Answer) and request.dialect == "openai_embeddings":
+            text = f"Rule {outcome.decision.rule.name!r} answers with a fixed text, which is no embedding."
+            outcome = Refuse(403, "blocked", text, outcome.decision, outcome.verdicts)
+        try:
+            digest = self._routing.audit.digest(request.original)
+            await self._routing.audit.append(
+                decision_record(self._policy, request, outcome, self._request_id, digest)
+            )
+        except EngineError as failed:
+            log.error("request %s refused, it cannot be recorded: %s", self._request_id, failed)  # noqa: TRY400
+            return self._reply(_UNRECORDED)
+        self._outcome = outcome
+        match outcome:
+            case Forward():
+                return self._forward(request, outcome)
+            case Answer(text):
+                kind, body = completion(request, text, self._request_id, int(self._routing.now()))
+                return self._reply(Reply(200, "answered", body, content_type=kind))
+            case Refuse(status, code, text):
+                kind = "server_error" if status >= 500 else "policy_violation"  # noqa: PLR2004 - HTTP
+                return self._reply(Reply(status, code, error(text, kind, code), ((SHOULD_RETRY, "false"),)))
+            case _:
+                assert_never(outcome)
+
+    def _read(self, body: bytes) -> ChatRequest:
+        policy = self._policy
+        hops = policy.identity
+        names = (hops.team_header, hops.tenant_header, hops.user_header)
+        request = parse(
+            body,
+            _DIALECTS[self._path],
+            headers=self._headers,
+            identity=identify(self._source, hops.trusted_hops, self._headers, names),
+        )
+        if not known_model(policy, request.model):
+            raise _unknown_model(request.model)
+        return request
+
+    def _forward(self, request: ChatRequest, outcome: Forward) -> ProcessingResponse:
+        """Send it along the chain: hop ids for Envoy, the first endpoint's model in the body."""
+        chain = outcome.selection.chain[: len(HOPS)]
+        hops = [
+            (header, hop_id(self._policy.revision, e.name)) for header, e in zip(HOPS, chain, strict=False)
+        ]
+        model = chain[0].model
+        response = change(
+            [*hops, ("x-envoy-max-retries", str(len(chain) - 1)), ("content-type", "application/json")],
+            dict.fromkeys(name for name, _ in self._headers if name[0] != ":" and name not in _PASSED_ON),
+            body=None if model == request.model else replace_model(request.original, model),
+            clear_route_cache=True,
+        )
+        return ProcessingResponse(request_body=BodyResponse(response=response))
+
+    # --- response headers
+
+    async def _on_response(self, message: ProcessingRequest) -> ProcessingResponse:
+        outcome = self._outcome
+        if not isinstance(outcome, Forward):  # Envoy's own answer to a request that went nowhere
+            return ProcessingResponse(
+                response_headers=HeadersResponse(response=change(self._own_headers().items()))
+            )
+        headers = dict(read_headers(message.response_headers.headers))
+        attempts = int(read_attribute(message, "upstream.request_attempt_count") or 0)
+        settled = settle(outcome.selection, attempts, headers)
+        self._settled = True
+        await self._note(settled.record(self._request_id, self._policy.revision))
+        if settled.body is not None:
+            return self._reply(Reply(settled.status, settled.code, settled.body, settled.set_headers))
+        response = change([*settled.set_headers, *self._own_headers().items()], settled.remove_headers)
+        return ProcessingResponse(response_headers=HeadersResponse(response=response))
+
+    # --- common
+
+    async def _note(self, record: AuditRecord) -> None:
+        """Record what can no longer be changed by refusing it."""
+        try:
+            await self._routing.audit.append(record)
+        except EngineError as failed:
+            log.error("result of request %s is not recorded: %s", self._request_id, failed)  # noqa: TRY400
+
+    def _own_headers(self) -> dict[str, str]:
+        own = {"x-waypost-request-id": self._request_id}
+        if self._outcome is not None:
+            own["x-waypost-decision"] = self._outcome.decision.rule.name
+        return own
+
+    def _reply(self, reply: Reply) -> ProcessingResponse:
+        return immediate(reply, self._own_headers())
+
+
+def decision_record(
+    policy: Policy, request: ChatRequest, outcome: Outcome, request_id: str, prompt_hmac: str
+) -> AuditRecord:
+    """The `decision` record: who decided, on what evidence, and where it may go."""
+    decision = outcome.decision
+    rule = decision.rule
+    names, status = _OUTCOMES[type(outcome)], 0
+    chain: tuple[Endpoint, ...] = ()
+    boundary = rule.action.boundary if isinstance(rule.action, Route) else None
+    match outcome:
+        case Forward(selection):
+            chain, boundary = selection.chain, selection.boundary
+        case Answer():
+            status = 200
+        case Refuse():
+            status = outcome.status
+    matches = ((name, match) for name in decision.rests_on for match in outcome.verdicts[name].matches)
+    return AuditRecord(
+        type="decision",
+        request_id=request_id,
+        outcome=names,
+        actor=_actor(request.identity),
+        decision=rule.name,
+        rule=rule.name if rule.name not in {SEMANTIC, EXPLICIT} else "",
+        owner=rule.owner,
+        justification=rule.business_justification,
+        reasoning=rule.action.reasoning,
+        because=because(outcome),
+        matched=tuple(Matched(name, m.term, m.where, m.start, m.end) for name, m in matches),
+        requested_model=request.model,
+        target=tuple(endpoint.name for endpoint in chain),
+        boundary=tuple(sorted(boundary or ())),
+        prompt_hmac=prompt_hmac,
+        config_sha256=policy.revision,
+        status=status,
+    )
+
+
+_OUTCOMES: Final[dict[type[Outcome], OutcomeName]] = {
+    Forward: "forwarded",
+    Answer: "answered",
+    Refuse: "blocked",
+}
+
+_UNRECORDED: Final = Reply(
+    503,
+    "audit_unavailable",
+    error(
+        "Decisions cannot be recorded at the moment, so none is made.", "server_error", "audit_unavailable"
+    ),
+)
+
+
+def _actor(identity: Identity) -> str:
+    known = (("team", identity.team), ("tenant", identity.tenant), ("user", identity.user))
+    return " ".join(f"{name}={value}" for name, value in known if value) or "unknown"
+
+
+def _expect_body(headers: Mapping[str, str], *, end_of_stream: bool) -> None:
+    if end_of_stream:
+        raise RequestError("The request has no body.", 400, "missing_body")
+    if headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
+        message = "Compressed request bodies are not supported: send it without content-encoding."
+        raise RequestError(message, 415, "unsupported_encoding")
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if "origin" in headers and kind != "application/json":
+        # A web page may send such a body to any address without being asked first; JSON it may not.
+        message = "Requests from a browser must have content-type: application/json."
+        raise RequestError(message, 415, "unsupported_media_type")
+
+
+def _mistake(wrong: RequestError) -> Reply:
+    return Reply(wrong.status, wrong.code, error(wrong.message, wrong.kind, wrong.code, wrong.param))
+
+
+def _wrong_method(method: str, allowed: str) -> Reply:
+    reply = _mistake(RequestError(f"{method} is not served here; {allowed} is.", 405, "method_not_allowed"))
+    return replace(reply, headers=(("allow", allowed),))
+
+
+def _unknown_model(name: str) -> RequestError:
+    message = (
+        f"There is no model {name[:100]!r} here. GET {MODELS} lists them; `auto` lets the router choose."
+    )
+    return RequestError(message, 404, "model_not_found", "model")
