@@ -45,14 +45,14 @@ def messages_of(text: str) -> list[dict[str, Any]]:
     """Read what the user gave: a JSON list of messages, a whole request body, or plain text."""
     if text.lstrip()[:1] in {"[", "{"}:
         try:
-            value: object = json.loads(text)
+            value: Any = json.loads(text)
         except ValueError:
             value = None
-        match value:
-            case {"messages": [*messages]}:
-                return cast("list[dict[str, Any]]", messages)
-            case [{"role": _}, *_]:
-                return cast("list[dict[str, Any]]", value)
-            case _:
-                pass
+        messages = cast("dict[str, Any]", value).get("messages") if isinstance(value, dict) else value
+        if isinstance(messages, list) and _are_messages(cast("list[Any]", messages)):
+            return cast("list[dict[str, Any]]", messages)
     return [{"role": "user", "content": text}]
+
+
+def _are_messages(items: list[Any]) -> bool:
+    return bool(items) and all(isinstance(item, dict) and "role" in item for item in items)
