@@ -9,7 +9,7 @@ Scalars follow the YAML 1.2 core schema: `on`, `no` and `12:30` are text, so the
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import yaml
@@ -48,6 +48,7 @@ class Node:
         key: where the key of this value stands; None in a list and at the top.
         span: characters of the file's text that write this scalar; empty for collections.
         anchor: where the content stands that an alias brought here.
+        from_env: the environment gave a part of the text.
         broken: the value could not be read and a problem says so; nothing more is to be said about it.
         size: values in this subtree, aliases followed.
     """
@@ -57,6 +58,7 @@ class Node:
     key: Mark | None = None
     span: tuple[int, int] = (0, 0)
     anchor: Mark | None = None
+    from_env: bool = False
     broken: bool = False
     size: int = 1
 
@@ -279,16 +281,16 @@ class _Reading:
         if self.wants_key():
             self.key(event.value, at)
             return
-        value, broken = event.value, False
+        span = (event.start_mark.index, event.end_mark.index)
+        node = Node(at, event.value, span=span)
         if event.tag not in {None, "!", "tag:yaml.org,2002:str"}:
             self.problem(at, f"the tag {event.tag!r} is not used here", "remove it")
-            broken = True
-        elif "${" in value:
-            value, broken = self.expand(value, at)
+            node = replace(node, broken=True)
+        elif "${" in event.value:
+            node = self.expand(node)
         elif event.implicit[0] and event.tag is None:
-            value = _resolve(value)
-        span = (event.start_mark.index, event.end_mark.index)
-        self.attach(Node(at, value, span=span, broken=broken), event.anchor)
+            node = replace(node, value=_resolve(event.value))
+        self.attach(node, event.anchor)
 
     def key(self, text: str, at: Mark) -> None:
         frame = self.frames[-1]
@@ -302,7 +304,7 @@ class _Reading:
             raise self.fatal(at, f"the alias *{name} refers to nothing before it", f"define it with &{name}")
         if target is None:
             raise self.fatal(at, f"the alias *{name} stands inside the block it refers to")
-        self.attach(Node(at, target.value, anchor=target.at, broken=target.broken, size=target.size), None)
+        self.attach(replace(target, at=at, key=None, anchor=target.at), None)
 
     def attach(self, node: Node, anchor: str | None) -> None:
         if self.frames:
@@ -321,7 +323,7 @@ class _Reading:
 
     def entry(self, frame: _Frame, entries: dict[str, Node], node: Node) -> Node:
         key, key_at = frame.key or "", frame.key_at
-        node = Node(node.at, node.value, key_at, node.span, node.anchor, node.broken, node.size)
+        node = replace(node, key=key_at)
         if key == "<<":
             self.merge(frame, node)
         elif key in entries and key_at is not None:
@@ -339,23 +341,24 @@ class _Reading:
                 self.problem(source.at, "`<<` takes a mapping, usually an alias of one")
                 return
             brought = {
-                key: Node(source.at, c.value, source.at, c.span, source.anchor or c.at, c.broken, c.size)
+                key: replace(c, at=source.at, key=source.at, anchor=source.anchor or c.at)
                 for key, c in source.value.items()
             }
             frame.merged.append(Node(source.at, brought))
 
-    def expand(self, text: str, at: Mark) -> tuple[str, bool]:
+    def expand(self, node: Node) -> Node:
         """Put in `${VAR}` and `${VAR:-default}`; `$${` stands for a literal `${`."""
-        broken = False
+        broken = from_env = False
         pieces: list[str] = []
-        for literal, name, default in _pieces(text):
+        for literal, name, default in _pieces(str(node.value)):
             if name is None:
                 pieces.append(literal)
             elif name == "":
                 broken = True
                 remedy = "write ${VAR} or ${VAR:-default}; $${ stands for the characters ${ themselves"
-                self.problem(at, "this ${ starts no variable", remedy)
+                self.problem(node.at, "this ${ starts no variable", remedy)
             elif (value := self.environ.get(name)) or (value is not None and default is None):
+                from_env = True
                 self.expanded[value] = f"${{{name}}}"
                 pieces.append(value)
             elif default is not None:
@@ -363,8 +366,9 @@ class _Reading:
             else:
                 broken = True
                 remedy = f"export {name}=… or write ${{{name}:-default}}"
-                self.problem(at, f"environment variable {name} is not set", remedy)
-        return (text if broken else "".join(pieces)), broken
+                self.problem(node.at, f"environment variable {name} is not set", remedy)
+        value = node.value if broken else "".join(pieces)
+        return replace(node, value=value, from_env=from_env, broken=broken)
 
 
 _VARIABLE = re.compile(r"\$\$\{|\$\{(?:([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\})?")

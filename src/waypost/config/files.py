@@ -163,6 +163,9 @@ def _twice(name: str, first: Node, second: Node, problems: list[Problem]) -> Non
 _HARMLESS: Final = ("kind", "base_url", "zone", "organization", "project")
 
 
+_VARIABLE_ONLY: Final = re.compile(r"['\"]?(\$\{\w+\})+['\"]?")
+
+
 def _secret_spans(root: Node, secrets: dict[str, str], text: str) -> list[tuple[int, int]]:
     """Where credentials are written out, however their key is spelled; adds their values to `secrets`."""
     spans: list[tuple[int, int]] = []
@@ -178,7 +181,7 @@ def _secret_spans(root: Node, secrets: dict[str, str], text: str) -> list[tuple[
         waiting += [*node.mapping.values(), *node.items]
         if node.value is not None and not isinstance(node.value, list | dict):
             start, end = node.span
-            if "${" not in text[start:end]:
+            if not _VARIABLE_ONLY.fullmatch(text[start:end]):
                 spans.append(node.span)
                 secrets.setdefault(str(node.value), MASK)
     return spans

@@ -13,6 +13,7 @@ from waypost.config.compile import compile_policy
 from waypost.config.conditions import Conditions
 from waypost.config.document import Findings
 from waypost.config.files import gather
+from waypost.config.lint import lint
 from waypost.config.settings import Address, Settings
 from waypost.config.validate import check, nearest
 from waypost.decision.engine import SEMANTIC
@@ -72,6 +73,8 @@ def load(paths: Sequence[Path], environ: Mapping[str, str]) -> Loaded:
     policy = compile_policy(document, book, conditions)
     settings = _settings(document, paths[0].parent, environ, findings)
     cases = tuple(_cases(policy, findings))
+    if not findings.failed:
+        lint(policy, book, conditions)
     problems = [gathered.masked(p) for p in sorted(findings.problems)]
     if findings.failed:
         raise ConfigError(problems, gathered.sources)

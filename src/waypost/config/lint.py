@@ -1,0 +1,208 @@
+"""Remarks on a policy that can be used but may not be what was meant."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import ip_address
+from typing import Final
+
+from waypost.config.book import Book, Lists
+from waypost.config.conditions import Conditions
+from waypost.config.document import Findings, Path
+from waypost.decision.engine import Route, Rule
+from waypost.decision.expr import All, Any, Expr, Is, Not, signals_of
+from waypost.policy import Policy
+from waypost.providers.provider import DEFAULT_ZONE
+from waypost.signals.base import Signal
+from waypost.signals.keyword import KeywordMatch
+
+_WIDTH: Final = {"last_user": 0, "user": 1, "conversation": 2, "all": 3}
+_SHOWN: Final = 6
+_SHORTEST: Final = 3
+
+
+def lint(policy: Policy, book: Book, conditions: Conditions) -> None:
+    """Add warnings and remarks about a policy without errors."""
+    findings = book.findings
+    places = _places(findings)
+    _providers(policy, findings)
+    _lists(book.lists, conditions.used, findings)
+    _unreachable(policy, places, findings)
+    for number, rule in enumerate(policy.rules):
+        if rule.binds_explicit:
+            _near_forms(rule, policy.signals, conditions.paths, findings)
+            _needs_both(
+                rule, policy.rules[number + 1 :], policy, (*places[rule.name], "conditions"), findings
+            )
+
+
+def _places(findings: Findings) -> dict[str, Path]:
+    node = findings.root.mapping.get("routing_rules")
+    rules = node.items if node else []
+    return {str(rule.mapping["name"].value): ("routing_rules", n) for n, rule in enumerate(rules)}
+
+
+def _providers(policy: Policy, findings: Findings) -> None:
+    used = {endpoint.provider.name for endpoint in policy.endpoints.values()}
+    nodes = findings.root.mapping["providers"].mapping
+    for name, provider in policy.providers.items():
+        path: Path = ("providers", name)
+        node = nodes[name].mapping.get("api_key")
+        if name not in used:
+            findings.add("info", path, f"no model uses the provider {name!r}", key=True)
+        if _is_loopback(provider.host):
+            continue
+        if node is not None and provider.api_key is not None and not node.from_env:
+            remedy = 'write "${VARIABLE}" and export it; replace the key if the file was shared'
+            findings.warn((*path, "api_key"), "a credential stands in the file", remedy)
+        if provider.scheme == "http" and provider.zone == DEFAULT_ZONE:
+            message = f"requests to {provider.authority} are sent without encryption"
+            findings.warn(
+                (*path, "base_url"), message, "use https, or name the zone if the network is your own"
+            )
+        if provider.api_key is None and provider.host == "api.openai.com":
+            findings.add("warning", path, "no api_key: api.openai.com will refuse every request", key=True)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _lists(lists: Lists, used: set[str], findings: Findings) -> None:
+    seen: dict[Path, set[str]] = {}
+    for name, path in lists.paths.items():
+        seen.setdefault(path, set()).add(name)
+    for path, names in seen.items():
+        if not names & used:
+            findings.note(path, f"no condition names the keyword list {path[-1]!r}")
+        words = lists.terms[f"{path[0]}.{path[1]}"]
+        for remark in KeywordMatch(keywords=words).lint():
+            number = remark.field.removeprefix("keywords[").removesuffix("]")
+            place = (*path, int(number)) if number.isdigit() else path
+            findings.add(remark.severity, place, remark.message, remark.help)
+
+
+def _unreachable(policy: Policy, places: Mapping[str, Path], findings: Findings) -> None:
+    """Find rules whose every request an earlier one takes."""
+    indexed: dict[str, dict[str, Rule]] = {}
+    for rule in policy.rules[:-1]:
+        keys = dict.fromkeys(_keys(rule, policy.signals))
+        earlier = {name: r for key in keys for name, r in indexed.get(key, {}).items()}
+        taker = next((r for r in earlier.values() if _takes_all(r, rule, policy.signals)), None)
+        if taker is not None:
+            message = (
+                f"rule {rule.name!r} can never decide: {taker.name!r} takes every request it would match"
+            )
+            findings.warn((*places[rule.name], "name"), message, "remove it, or move it up")
+        for key in keys:
+            indexed.setdefault(key, {})[rule.name] = rule
+
+
+def _keys(rule: Rule, signals: Mapping[str, Signal]) -> Iterator[str]:
+    """What two rules must share for one to take the other's requests: a condition or a keyword."""
+    for name in signals_of(rule.when):
+        yield name
+        signal = signals[name]
+        if isinstance(signal, KeywordMatch):
+            yield from (f"keyword {term.casefold()}" for term in signal.terms)
+
+
+def _takes_all(earlier: Rule, later: Rule, signals: Mapping[str, Signal]) -> bool:
+    """Whether `earlier` surely holds whenever `later` does, whatever the client named as model."""
+    if later.binds_explicit and not earlier.binds_explicit:
+        return False
+    if later.on_error == "closed" and earlier.on_error == "open":
+        return False
+    return _implies(later.when, earlier.when, signals)
+
+
+def _implies(one: Expr, other: Expr, signals: Mapping[str, Signal]) -> bool:
+    """Whether `other` surely holds when `one` does; False when that is not plain."""
+    match one, other:
+        case _, All(operands):
+            holds = all(_implies(one, o, signals) for o in operands)
+        case Any(operands), _:
+            holds = all(_implies(o, other, signals) for o in operands)
+        case _, Any(operands) if any(_implies(one, o, signals) for o in operands):
+            holds = True
+        case All(operands), _:
+            holds = any(_implies(o, other, signals) for o in operands)
+        case Not(inner), Not(outer):
+            holds = _implies(outer, inner, signals)
+        case Is(narrow), Is(wide):
+            holds = narrow == wide or _covers(signals[wide], signals[narrow])
+        case _:
+            holds = False
+    return holds
+
+
+def _covers(wide: Signal, narrow: Signal) -> bool:
+    """Whether a keyword condition holds for every text for which another one does."""
+    if not isinstance(wide, KeywordMatch) or not isinstance(narrow, KeywordMatch):
+        return False
+    if _needed(wide) != 1 or (wide.case_sensitive and not narrow.case_sensitive):
+        return False
+    if _WIDTH[wide.scope or "all"] < _WIDTH[narrow.scope or "all"]:
+        return False
+    if wide.unreadable != narrow.unreadable and narrow.unreadable == "fail":
+        return False
+    known = wide.terms.keys() if wide.case_sensitive else {term.casefold() for term in wide.terms}
+    others = [t for t in narrow.terms if (t if wide.case_sensitive else t.casefold()) not in known]
+    return len(others) < _needed(narrow)
+
+
+def _needed(signal: KeywordMatch) -> int:
+    return len(signal.terms) if signal.match == "all" else signal.min_matches or 1
+
+
+def _near_forms(
+    rule: Rule, signals: Mapping[str, Signal], paths: Mapping[str, Sequence[Path]], findings: Findings
+) -> None:
+    """Tell which plural or singular of a guarding keyword would slip through."""
+    for name in dict.fromkeys(signals_of(rule.when)):
+        signal = signals[name]
+        if isinstance(signal, KeywordMatch):
+            absent = [form for term in signal.terms for form in _other_form(term, signal.terms)]
+            if absent:
+                more = f" and {len(absent) - _SHOWN} more" if len(absent) > _SHOWN else ""
+                shown = ", ".join(repr(form) for form in absent[:_SHOWN])
+                message = f"rule {rule.name!r} does not see {shown}{more}: keywords match whole words only"
+                findings.note(paths[name][0], message, "add the forms that matter")
+
+
+def _other_form(term: str, terms: Mapping[str, str]) -> Iterator[str]:
+    """The plural of a keyword, or its singular, when the list holds neither."""
+    if not term.isascii() or not term.isalpha() or len(term) < _SHORTEST:
+        return
+    if term.endswith("s") and not term.endswith("ss"):
+        forms = (term[:-1],)
+    elif term.endswith(("s", "x", "z", "ch", "sh")):
+        forms = (f"{term}es",)
+    elif term.endswith("y") and term[-2] not in "aeiou":
+        forms = (f"{term[:-1]}ies",)
+    else:
+        forms = (f"{term}s",)
+    yield from (form for form in forms if form not in terms)
+
+
+def _needs_both(rule: Rule, later: Sequence[Rule], policy: Policy, path: Path, findings: Findings) -> None:
+    """A guard that wants a keyword and personal data together lets through a text that has one of them."""
+    if not isinstance(rule.when, All) or not isinstance(rule.action, Route):
+        return
+    kinds = {policy.signals[o.signal].kind for o in rule.when.operands if isinstance(o, Is)}
+    if not {"keyword_match", "pii_detection"} <= kinds:
+        return
+    for other in later[:-1]:
+        if isinstance(other.action, Route) and not _inside(other.action, rule.action, policy):
+            message = (
+                f"rule {rule.name!r} needs a keyword and personal data together; a text with one of them"
+                f" can leave by rule {other.name!r}"
+            )
+            findings.warn(path, message, "if either is enough, write `any_of:` around the two conditions")
+            return
+
+
+def _inside(action: Route, guard: Route, policy: Policy) -> bool:
+    zones = {policy.endpoints[name].zone for name in action.endpoints}
+    return guard.boundary is None or zones <= guard.boundary

@@ -1,0 +1,91 @@
+"""Every rule as a sentence that a compliance officer can check against the policy on paper. Pure."""
+
+from collections.abc import Mapping
+from typing import Final, assert_never
+
+from waypost.decision.engine import SEMANTIC, Block, Respond, Route, Rule
+from waypost.decision.expr import All, Any, Expr, Is, Not
+from waypost.policy import Policy
+from waypost.signals.base import Signal, TextSignal
+
+_SCOPES: Final[Mapping[str, str]] = {
+    "last_user": "the user's last message",
+    "user": "what the user wrote",
+    "conversation": "the conversation without system messages",
+    "all": "everything that would leave",
+}
+
+
+def read_back(policy: Policy) -> list[str]:
+    """One sentence or more for each rule, in the order they decide; the last is for what no rule claims."""
+    return [f"{number}. {_rule(rule, policy)}" for number, rule in enumerate(policy.rules, 1)]
+
+
+def _rule(rule: Rule, policy: Policy) -> str:
+    if rule.name == SEMANTIC:
+        return f"{SEMANTIC}: else {_action(rule, policy)}."
+    sentences = [f"{rule.name}: if {_clause(rule.when, policy.signals)}, then {_action(rule, policy)}"]
+    if rule.owner:
+        sentences.append(f"Owner {rule.owner}")
+    if rule.business_justification:
+        sentences.append(f"Because: {rule.business_justification}")
+    applies = "it applies" if rule.on_error == "closed" else "it is skipped"
+    sentences.append(f"If it cannot be judged, {applies}")
+    return " ".join(f"{s.rstrip('.')}." for s in sentences)
+
+
+def _action(rule: Rule, policy: Policy) -> str:
+    match rule.action:
+        case Route() as route:
+            return _route(route, policy)
+        case Block() as block:
+            return f'refuse with status {block.status}: "{block.message}"'
+        case Respond() as respond:
+            return f'answer "{respond.message}" and ask no model'
+        case _ as never:
+            assert_never(never)
+
+
+def _route(route: Route, policy: Policy) -> str:
+    first, *others = route.endpoints
+    chain = f"send to {first}" + "".join(f", else {name}" for name in others)
+    if route.boundary is None:
+        zones = dict.fromkeys(policy.endpoints[name].zone for name in route.endpoints)
+        return f"{chain} (zone {', '.join(zones)})"
+    zones = sorted(route.boundary)
+    bound = f"zone {zones[0]}" if len(zones) == 1 else f"the zones {', '.join(zones[:-1])} and {zones[-1]}"
+    named = "is refused" if route.on_explicit == "refuse" else "is not followed"
+    return f"{chain}; no attempt may leave {bound}, and a client's wish for a model elsewhere {named}"
+
+
+def _clause(expr: Expr, signals: Mapping[str, Signal]) -> str:
+    match expr:
+        case Is(name):
+            return _sentence(signals[name])
+        case Not(Any(operands)) if len(operands) > 1:
+            return f"none of these holds: ({_joined(operands, signals, '; ')})"
+        case Not(Any((operand,)) | operand):
+            return f"it is not so that {_clause(operand, signals)}"
+        case All(operands):
+            return _joined(operands, signals, " and ")
+        case Any(operands):
+            inner = _joined(operands, signals, " or ")
+            return f"({inner})" if len(operands) > 1 else inner
+        case _:
+            assert_never(expr)
+
+
+def _joined(operands: tuple[Expr, ...], signals: Mapping[str, Signal], word: str) -> str:
+    return word.join(
+        f"({_clause(o, signals)})" if isinstance(o, All) and len(o.operands) > 1 else _clause(o, signals)
+        for o in operands
+    )
+
+
+def _sentence(signal: Signal) -> str:
+    """The signal's own clause, with the text that is read put behind its subject."""
+    clause = signal.sentence()
+    if isinstance(signal, TextSignal) and signal.scope:
+        scope = f"the text ({_SCOPES[signal.scope]})"
+        return clause.replace("the text", scope, 1) if "the text" in clause else f"in {scope}, {clause}"
+    return clause
