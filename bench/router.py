@@ -30,15 +30,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from waypost.config.load import load
 from waypost.config.settings import Address
-from waypost.dialects import openai_chat
+from waypost.dialects.openai_chat import parse
 from waypost.envoy.binary import find_envoy
 from waypost.envoy.resources import Wiring, static_bootstrap
 from waypost.journey import route
-from waypost.transport.driver import drive_now
+from waypost.testing.playbook import drive
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "router.json"
@@ -214,7 +214,7 @@ def router_only(config: Path, listen: int, worker: list[str]) -> dict[str, Any]:
     return document
 
 
-def wrk(target: Target, connections: int, body: Path, seconds: float) -> Sample:
+def wrk(target: Target, connections: int, body: Path, seconds: int) -> Sample:
     before = {name: cpu_seconds(pid) for name, pid in target.pids.items()}
     done = subprocess.run(
         ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", HERE / "chat.lua",
@@ -235,8 +235,14 @@ def wrk(target: Target, connections: int, body: Path, seconds: float) -> Sample:
 
 def deciding_us(config: Path, body: bytes) -> float:
     """Parse the body and decide, in process, transport apart: best of five."""
+
+    def nothing(need: object) -> NoReturn:
+        sys.exit(f"a keyword rule asked for {need}")
+
     policy = load([config], os.environ).policy
-    runs = timeit.repeat(lambda: drive_now(route(policy, openai_chat.parse(body))), number=500, repeat=5)
+    runs = timeit.repeat(
+        lambda: drive(route(policy, parse(body)), nothing), number=500, repeat=5
+    )
     return min(runs) / 500 * 1e6
 
 
@@ -304,7 +310,7 @@ def targets(folder: Path, upstream: int) -> Iterator[tuple[list[Target], Path, i
 
 
 def measure(
-    all_targets: list[Target], bodies: dict[int, Path], rounds: int, seconds: float
+    all_targets: list[Target], bodies: dict[int, Path], rounds: int, seconds: int
 ) -> list[dict[str, Any]]:
     rows = []
     for connections, size in CASES:
@@ -373,7 +379,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--starts", type=int, default=5)
     parser.add_argument("--write", action="store_true", help=f"write {RESULTS.relative_to(HERE.parent)}")
     options = parser.parse_args()

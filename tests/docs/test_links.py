@@ -6,7 +6,6 @@ import pytest
 
 from tests.docs.markdown import PAGES, ROOT, anchors, links
 
-
 FRAGMENTS = tuple(sorted((ROOT / "changes").glob("*.*.md")))
 
 
