@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.properties.strategies import all_answers, clear_answers, exprs, some_answers
-from waypost.decision.expr import All, Any, Expr, Not, evaluate, grounds, missing, signals_of
+from waypost.decision.expr import All, Any, Expr, Not, evaluate, grounds, missing, resolve, signals_of
 from waypost.signals.base import Verdict
 
 Answers = dict[str, Verdict]
@@ -76,3 +76,24 @@ def test_the_grounds_alone_give_the_same_value(expr: Expr, some: Answers) -> Non
         assert all(some[name].failed for name in names)
     else:
         assert evaluate(expr, {name: some[name] for name in names}) is value
+
+
+@given(exprs, some_answers, all_answers)
+def test_resolving_asks_what_is_missing_once_and_settles_what_full_knowledge_settles(
+    expr: Expr, some: Answers, full: Answers
+) -> None:
+    known, wanted, asked = dict(some), set(missing(expr, some)), list[str]()
+
+    def ask(name: str) -> None:
+        asked.append(name)
+        known[name] = full[name]
+
+    value = resolve(expr, known, ask)
+    assert value is evaluate(expr, full | some)
+    assert set(asked) <= wanted
+    assert len(asked) == len(set(asked))
+
+
+@given(exprs, some_answers)
+def test_resolving_without_answers_changes_nothing(expr: Expr, some: Answers) -> None:
+    assert resolve(expr, some, lambda name: None) is evaluate(expr, some)

@@ -1,6 +1,6 @@
 import pytest
 
-from waypost.decision.expr import All, Any, Expr, Is, Not, evaluate, grounds, missing, signals_of
+from waypost.decision.expr import All, Any, Expr, Is, Not, evaluate, grounds, missing, resolve, signals_of
 from waypost.signals.base import Verdict
 from waypost.testing.signals import NO, UNREADABLE, YES
 
@@ -94,3 +94,22 @@ def test_grounds_are_the_answers_the_value_rests_on(
 
 def test_every_signal_in_written_order() -> None:
     assert list(signals_of(All((B, Not(Any((A, B))))))) == ["b", "a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("expr", "answers", "asked", "value"),
+    [
+        (All((A, B)), verdicts(a=False, b=True), ["a"], False),
+        (All((A, B)), verdicts(a=True, b=True), ["a", "b"], True),
+        (Any((A, B)), verdicts(a=True, b=True), ["a"], True),
+        (Any((A, B)), verdicts(a=None, b=False), ["a", "b"], None),
+        (Any((Not(A), B)), verdicts(a=True, b=False), ["a", "b"], False),
+        (All((A, Not(A), B)), verdicts(a=True, b=True), ["a"], False),
+    ],
+)
+def test_resolve_asks_in_written_order_and_stops_when_it_knows(
+    expr: Expr, answers: dict[str, Verdict], asked: list[str], value: Known
+) -> None:
+    known: dict[str, Verdict] = {}
+    assert resolve(expr, known, lambda name: known.update({name: answers[name]})) is value
+    assert list(known) == asked
