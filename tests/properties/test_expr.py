@@ -96,4 +96,4 @@ def test_resolving_asks_what_is_missing_once_and_settles_what_full_knowledge_set
 
 @given(exprs, some_answers)
 def test_resolving_without_answers_changes_nothing(expr: Expr, some: Answers) -> None:
-    assert resolve(expr, some, lambda name: None) is evaluate(expr, some)
+    assert resolve(expr, some, lambda _: None) is evaluate(expr, some)

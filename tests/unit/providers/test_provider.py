@@ -1,4 +1,4 @@
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -32,10 +32,16 @@ def test_a_key_never_prints_itself(shown: object, value: object) -> None:
     assert KEY.reveal() not in shown(value)
 
 
+def test_a_key_is_not_unpacked_with_what_holds_it() -> None:
+    assert KEY.reveal() not in str(asdict(Endpoint("gpt", OPENAI, "gpt-4o")))
+
+
 def test_a_key_is_revealed_on_request_and_compares_by_value() -> None:
     assert KEY.reveal() == "sk-do-not-print"
     assert Secret("sk-do-not-print") == KEY
     assert Secret("other") != KEY
+    assert hash(Secret("sk-do-not-print")) == hash(KEY)
+    assert KEY != "sk-do-not-print"
 
 
 def test_an_endpoint_lies_in_the_zone_of_its_provider() -> None:
