@@ -169,10 +169,10 @@ _VARIABLE_ONLY: Final = re.compile(r"['\"]?(\$\{\w+\})+['\"]?")
 def _secret_spans(root: Node, secrets: dict[str, str], text: str) -> list[tuple[int, int]]:
     """Where credentials are written out, however their key is spelled; adds their values to `secrets`."""
     spans: list[tuple[int, int]] = []
-    providers = root.mapping.get("providers", root)
+    providers = root.mapping.get("providers")
     waiting = [
         node
-        for provider in providers.mapping.values()
+        for provider in (providers.mapping.values() if providers else ())
         for key, node in provider.mapping.items()
         if "@" in str(node.value) or not get_close_matches(key, _HARMLESS, 1, 0.8)
     ]

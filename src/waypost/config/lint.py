@@ -26,7 +26,7 @@ def lint(policy: Policy, book: Book, conditions: Conditions) -> None:
     _providers(policy, findings)
     _lists(book.lists, conditions.used, findings)
     _unreachable(policy, places, findings)
-    for number, rule in enumerate(policy.rules):
+    for number, rule in enumerate(policy.rules[:-1]):
         if rule.binds_explicit:
             _near_forms(rule, policy.signals, conditions.paths, findings)
             _needs_both(

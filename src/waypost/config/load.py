@@ -15,14 +15,12 @@ from waypost.config.document import Findings
 from waypost.config.files import gather
 from waypost.config.lint import lint
 from waypost.config.settings import Address, Settings
+from waypost.config.show import effective
 from waypost.config.validate import check, nearest
 from waypost.decision.engine import SEMANTIC
 from waypost.errors import ConfigError, Problem
 from waypost.policy import Policy
 from waypost.signals.registry import BUILT_IN
-
-BLOCKS: Final = frozenset({"providers", "models", "keywords", "routing_rules", "categories", "test_cases"})
-"""Top-level keys whose content is checked entry by entry."""
 
 _FOREIGN: Final = frozenset({
     "bert_model", "classifier", "decisions", "entrypoints", "global", "keyword_rules", "listeners",
@@ -78,7 +76,8 @@ def load(paths: Sequence[Path], environ: Mapping[str, str]) -> Loaded:
     problems = [gathered.masked(p) for p in sorted(findings.problems)]
     if findings.failed:
         raise ConfigError(problems, gathered.sources)
-    return Loaded(policy, settings, tuple(problems), cases, gathered.sources)
+    shown = effective(gathered.root, document, settings)
+    return Loaded(policy, settings, tuple(problems), cases, gathered.sources, shown)
 
 
 def _document(findings: Findings) -> schema.Document:
@@ -86,7 +85,7 @@ def _document(findings: Findings) -> schema.Document:
     hints: dict[str, Any] = get_type_hints(schema.Document, include_extras=True)
     values: dict[str, Any] = {}
     for key, node in findings.root.mapping.items():
-        if key in BLOCKS or key.endswith(schema.LIST_SUFFIX):
+        if key in schema.BLOCKS or key.endswith(schema.LIST_SUFFIX):
             continue
         if key not in hints:
             remedy = nearest(key, hints)

@@ -42,8 +42,6 @@ def _action(rule: Rule, policy: Policy) -> str:
             return f'refuse with status {block.status}: "{block.message}"'
         case Respond() as respond:
             return f'answer "{respond.message}" and ask no model'
-        case _ as never:
-            assert_never(never)
 
 
 def _route(route: Route, policy: Policy) -> str:

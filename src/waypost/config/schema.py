@@ -21,6 +21,8 @@ from waypost.signals.base import Signal
 PLANNED_KINDS: Final = ("anthropic", "gemini", "azure_openai")
 GROUPS: Final = ("all_of", "any_of", "none_of")
 LIST_SUFFIX: Final = "_keywords"
+BLOCKS: Final = frozenset({"providers", "models", "keywords", "routing_rules", "categories", "test_cases"})
+"""Top-level keys whose content is checked entry by entry."""
 
 
 def _built(kind: object) -> object:
@@ -285,7 +287,7 @@ class Document:
     """Health and readiness, `host:port`."""
 
     state_dir: Text | None = None
-    """Folder of the audit log, relative to the file. Default: `waypost` in the XDG state folder."""
+    """Folder of the audit log, relative to the first file. Default: `waypost` in the XDG state folder."""
 
     include: Names = ()
     """Further files, relative to this one; their lists are appended, their maps merged."""
