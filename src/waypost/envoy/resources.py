@@ -249,13 +249,18 @@ def _early_mutation() -> Document:
 
 
 def _router_filter() -> Document:
+    """Response headers are asked for per request by the router's first answer.
+
+    Asked for here, errors that Envoy makes of malformed requests would wait for the router as well, and their
+    connection is closed by then: the client would read nothing.
+    """
     return _processor(
         ROUTER_CLUSTER,
         stat_prefix="router",
         mutation_rules={"allow_all_routing": True, "allow_envoy": True},
         request_attributes=["source.address"],
         response_attributes=["xds.cluster_name", "upstream.request_attempt_count"],
-        processing_mode=_mode(request_body="BUFFERED", response_header="SEND"),
+        processing_mode=_mode(request_body="BUFFERED"),
     )
 
 
@@ -269,7 +274,7 @@ def _upstream_filter() -> Document:
         stat_prefix="upstream",
         mutation_rules={"allow_all_routing": True},  # never allow_envoy: the attempt count must survive
         request_attributes=["xds.cluster_name"],
-        processing_mode=_mode(request_body="NONE", response_header="SKIP"),
+        processing_mode=_mode(request_body="NONE"),
     )
 
 
@@ -286,12 +291,12 @@ def _processor(cluster: str, **fields: object) -> Document:
     )
 
 
-def _mode(*, request_body: str, response_header: str) -> Document:
-    """Response bodies are never processed by default: same-dialect answers need no change."""
+def _mode(*, request_body: str) -> Document:
+    """Responses are not processed unless a request asks for it: same-dialect answers need no change."""
     return {
         "request_header_mode": "SEND",
         "request_body_mode": request_body,
-        "response_header_mode": response_header,
+        "response_header_mode": "SKIP",
         "response_body_mode": "NONE",
         "request_trailer_mode": "SKIP",
         "response_trailer_mode": "SKIP",

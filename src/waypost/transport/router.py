@@ -26,7 +26,13 @@ from waypost.trace import because
 from waypost.transport.driver import Ports, drive
 from waypost.transport.messages import Reply, change, immediate, read_attribute, read_headers
 from waypost.transport.phases import Phase, Role
-from waypost.transport.wire_pb2 import BodyResponse, HeadersResponse, ProcessingRequest, ProcessingResponse
+from waypost.transport.wire_pb2 import (
+    BodyResponse,
+    HeadersResponse,
+    ProcessingMode,
+    ProcessingRequest,
+    ProcessingResponse,
+)
 
 log: Final = logging.getLogger(__name__)
 
@@ -42,6 +48,17 @@ _PASSED_ON: Final = frozenset(
 )
 """Headers a provider may see, besides the pseudo-headers. Framing is Envoy's to keep, and without
 `x-forwarded-proto` it finds no route."""
+
+
+_AND_RESPONSE: Final = ProcessingMode(
+    request_header_mode=ProcessingMode.SEND,
+    request_body_mode=ProcessingMode.BUFFERED,
+    response_header_mode=ProcessingMode.SEND,
+    request_trailer_mode=ProcessingMode.SKIP,
+    response_trailer_mode=ProcessingMode.SKIP,
+)
+"""Response headers are asked for per request, not in the filter's configuration: an error that Envoy makes
+before it asks us (431, malformed HTTP) would wait for our answer, and its connection is closed by then."""
 
 
 class AuditSink(Protocol):
@@ -124,7 +141,7 @@ class Router:
             reply = _mistake(wrong)
         if reply is not None:
             return self._reply(reply)
-        return ProcessingResponse(request_headers=HeadersResponse())
+        return ProcessingResponse(request_headers=HeadersResponse(), mode_override=_AND_RESPONSE)
 
     def _at_once(self, headers: Mapping[str, str]) -> Reply | None:
         """The answer that needs no body; None = this request has a body to wait for."""

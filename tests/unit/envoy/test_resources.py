@@ -304,7 +304,7 @@ def test_the_peer_is_who_connected_and_the_router_fails_closed() -> None:
     assert router["mutation_rules"] == {"allow_all_routing": True, "allow_envoy": True}
     assert router["request_attributes"] == ["source.address"]
     assert router["processing_mode"]["request_body_mode"] == "BUFFERED"
-    assert router["processing_mode"]["response_body_mode"] == "NONE"
+    assert router["allow_mode_override"] is True
 
 
 def test_body_limits_of_both_http_versions_are_the_configured_one() -> None:
