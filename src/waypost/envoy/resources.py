@@ -339,7 +339,8 @@ def route_configuration(policies: Sequence[Policy], timeouts: Timeouts) -> Docum
         "route": {
             "timeout": "0s",
             "retry_policy": {
-                "retry_on": "5xx,reset,connect-failure,refused-stream,retriable-status-codes",
+                # envoy-ratelimited: without it the 429 of a provider that has an Envoy in front would be final.
+                "retry_on": "5xx,reset,connect-failure,refused-stream,retriable-status-codes,envoy-ratelimited",
                 # Credential and wire name of the model are ours: 401, 403 and 404 are no client's fault.
                 "retriable_status_codes": [401, 403, 404, 408, 429],
                 "num_retries": hops - 1,  # per request `x-envoy-max-retries`, from its own chain

@@ -1,0 +1,236 @@
+"""`waypost serve` from inside: one Envoy, one worker and what must run beside them.
+
+Started together, called ready when traffic would succeed, kept alive, drained and stopped in order.
+"""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Final
+
+from waypost.config.settings import Address, Settings
+from waypost.envoy import publish
+from waypost.envoy.child import Child, Command, Tell
+from waypost.envoy.control import Control, accepts, connects, get_models
+from waypost.envoy.resources import Wiring, bootstrap, resources
+from waypost.errors import WaypostError
+from waypost.policy import Policy
+
+START_SECONDS: Final = 30.0
+"""From start to ready; a second is usual."""
+
+DRAIN_SECONDS: Final = 25.0
+"""For requests under way after SIGTERM; Kubernetes kills after 30."""
+
+POLL_SECONDS: Final = 0.02
+
+_INHERITED: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
+"""What Envoy may know of our environment: no provider key is among it."""
+
+
+class NotReadyError(WaypostError):
+    """Everything runs, but traffic would not succeed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to run, where.
+
+    Attributes:
+        folder: sockets, documents and logs; ours alone.
+        envoy: the executable.
+        worker: command line of the ext_proc worker, without sockets.
+        beside: further commands that must run, and addresses that must answer before traffic would succeed.
+        access_log: see `Wiring`.
+    """
+
+    folder: Path
+    envoy: Path
+    policy: Policy
+    settings: Settings
+    worker: tuple[str, ...]
+    ca_file: str
+    beside: tuple[Command, ...] = ()
+    awaited: tuple[Address, ...] = ()
+    access_log: str = ""
+
+
+class Supervisor:
+    """Runs a plan once.
+
+    Args:
+        plan: what to run.
+        environ: ours; the worker inherits it.
+        tell: where events go.
+    """
+
+    def __init__(self, plan: Plan, environ: Mapping[str, str], tell: Tell) -> None:
+        self._plan = plan
+        self._tell = tell
+        self._ready = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._router = plan.folder / "router.sock"
+        self._upstream = plan.folder / "upstream.sock"
+        self._control = Control(plan.folder / "envoy.sock")
+        # The worker ends when the pipe's other end, which nobody else holds, is closed.
+        self._leash = os.pipe()
+        self._envoy = Child(self._envoy_command(environ), tell)
+        self._worker = Child(self._worker_command(environ), tell)
+        self._beside = [Child(command, tell) for command in plan.beside]
+
+    async def run(self, on_ready: Callable[[], None]) -> None:
+        """Start, stay, stop.
+
+        Args:
+            on_ready: called once, when traffic would succeed.
+
+        Raises:
+            EndedError: a child does not stay alive.
+            NotReadyError: nothing ended, but traffic would still not succeed.
+        """
+        self._publish()
+        failures: list[WaypostError] = []
+        with self._signals():
+            try:
+                async with asyncio.TaskGroup() as group:
+                    keepers = [group.create_task(child.keep(self._ready)) for child in self._children()]
+                    try:
+                        await self._serve(on_ready)
+                    finally:
+                        for keeper in keepers:
+                            keeper.cancel()
+                        await self._stop()
+            except* WaypostError as raised:
+                failures += [error for error in raised.exceptions if isinstance(error, WaypostError)]
+        if failures:
+            raise failures[0]
+
+    async def not_ready(self) -> list[str]:
+        """Why traffic would not succeed now; empty = it would. The last question is a real request."""
+        if self._stopping.is_set():
+            return ["stopping"]
+        if not (await accepts(self._router) and await accepts(self._upstream)):
+            return ["the worker does not listen"]
+        silent = [f"nothing listens on {a}" for a in self._plan.awaited if not await connects(a)]
+        if silent:
+            return silent
+        try:
+            if not await self._control.is_live():
+                return ["Envoy is not live"]
+            status = await get_models(self._plan.settings.listen)
+        except OSError as error:
+            return [f"Envoy does not answer: {error.strerror or type(error).__name__}"]
+        return [] if status == HTTPStatus.OK else [f"GET /v1/models through the listener answers {status}"]
+
+    def children(self) -> dict[str, dict[str, int | None]]:
+        """Process id (None = not running) and restarts of each child."""
+        return {c.command.name: {"pid": c.pid, "restarts": c.restarts} for c in self._children()}
+
+    def stop(self) -> None:
+        """Drain and stop; asked a second time, stop at once."""
+        if self._stopping.is_set():
+            self._hurry.set()
+        self._stopping.set()
+
+    def _children(self) -> Iterator[Child]:
+        yield from self._beside
+        yield self._worker
+        yield self._envoy
+
+    async def _serve(self, on_ready: Callable[[], None]) -> None:
+        if await self._becomes_ready():
+            self._ready.set()
+            on_ready()
+        await self._stopping.wait()
+
+    async def _becomes_ready(self) -> bool:
+        """False = told to stop before."""
+        clock = asyncio.get_running_loop().time
+        until = clock() + START_SECONDS
+        while reasons := await self.not_ready():
+            if self._stopping.is_set():
+                return False
+            if clock() > until:
+                complaint = self._envoy.complaint()
+                log = f"; Envoy says: {complaint}" if complaint else ""
+                msg = f"not ready after {START_SECONDS:g} s: {', '.join(reasons)}{log}"
+                raise NotReadyError(msg)
+            await asyncio.sleep(POLL_SECONDS)
+        return True
+
+    async def _stop(self) -> None:
+        """Envoy first, so that no request meets a router that has left."""
+        self._stopping.set()
+        if self._ready.is_set() and self._envoy.pid is not None:
+            await self._drain()
+        await self._envoy.stop(signal.SIGTERM, 5)
+        await self._worker.stop(signal.SIGTERM, 2 if self._hurry.is_set() else 10)
+        for child in self._beside:
+            await child.stop(signal.SIGTERM, 2)
+
+    async def _drain(self) -> None:
+        try:
+            await self._control.stop_accepting()
+            async with asyncio.timeout(DRAIN_SECONDS):
+                while await self._control.active_requests():
+                    if await self._is_hurried(POLL_SECONDS):
+                        break
+        except TimeoutError:
+            self._tell("drain_cut", after_seconds=DRAIN_SECONDS)
+        except OSError:
+            return  # it is gone, and its requests with it
+        await self._control.quit()
+
+    async def _is_hurried(self, seconds: float) -> bool:
+        """Whether a second signal comes within `seconds`."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._hurry.wait()
+        return self._hurry.is_set()
+
+    @contextmanager
+    def _signals(self) -> Generator[None, None, None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+    def _publish(self) -> None:
+        folder, plan = self._plan.folder, self._plan
+        wiring = Wiring(f"unix:{self._router}", f"unix:{self._upstream}", plan.ca_file, plan.access_log)
+        made = resources((plan.policy,), plan.settings, wiring, folder / "rds")
+        for kind, documents in publish.first(made):
+            publish.put(folder, kind, documents)
+        publish.write(
+            folder / "bootstrap.json", bootstrap(folder / "envoy.sock", folder / "lds", folder / "cds")
+        )
+
+    def _envoy_command(self, environ: Mapping[str, str]) -> Command:
+        folder = self._plan.folder
+        options = (
+            ("-c", str(folder / "bootstrap.json")),
+            ("--concurrency", str(min(2, os.cpu_count() or 1))),
+            ("--drain-time-s", "600"),  # of connections to a listener that was replaced
+            ("--drain-strategy", "immediate"),
+            ("--log-level", "warning"),
+            ("--use-dynamic-base-id", "--disable-hot-restart"),
+        )
+        argv = (str(self._plan.envoy), *(word for pair in options for word in pair))
+        known = {name: environ[name] for name in _INHERITED if name in environ}
+        return Command("envoy", argv, known, log=folder / "envoy.log")
+
+    def _worker_command(self, environ: Mapping[str, str]) -> Command:
+        sockets = ("--router", f"unix:{self._router}", "--upstream", f"unix:{self._upstream}")
+        argv = (*self._plan.worker, *sockets, "--parent-fd", str(self._leash[0]))
+        # SIGTERM, not SIGKILL: it has audit records to write down.
+        return Command("worker", argv, environ, signal.SIGTERM, keep=(self._leash[0],))
