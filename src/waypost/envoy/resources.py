@@ -67,6 +67,16 @@ OUTLIERS: Final[Document] = {
 }
 """An address that keeps failing is left alone for a while, where the provider has others."""
 
+RETRY_ON: Final = (
+    "5xx",
+    "reset",
+    "connect-failure",
+    "refused-stream",
+    "retriable-status-codes",
+    "envoy-ratelimited",  # else the 429 of a provider that has an Envoy in front would be final
+)
+"""Before the first byte of an answer only."""
+
 REQUEST_SECONDS: Final = 300
 """For a client to send its whole request: 50 MiB at 1.5 Mbit/s."""
 
@@ -339,8 +349,7 @@ def route_configuration(policies: Sequence[Policy], timeouts: Timeouts) -> Docum
         "route": {
             "timeout": "0s",
             "retry_policy": {
-                # envoy-ratelimited: without it the 429 of a provider that has an Envoy in front would be final.
-                "retry_on": "5xx,reset,connect-failure,refused-stream,retriable-status-codes,envoy-ratelimited",
+                "retry_on": ",".join(RETRY_ON),
                 # Credential and wire name of the model are ours: 401, 403 and 404 are no client's fault.
                 "retriable_status_codes": [401, 403, 404, 408, 429],
                 "num_retries": hops - 1,  # per request `x-envoy-max-retries`, from its own chain
