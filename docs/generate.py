@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from waypost.cli import cli
+from waypost.config.schema import json_schema
 from waypost.configurable import schema
 from waypost.errors import Exit
 from waypost.signals.base import Signal
@@ -42,6 +43,29 @@ After this page you can write any condition of a rule.
 
 A condition is a mapping whose `type` is one of the names below. The conditions of a rule must all hold;
 `all_of`, `any_of` and `none_of` nest. To add one see [Add a signal](../how-to/add-a-signal.md)."""
+
+
+CONFIGURATION = """\
+# Configuration
+
+After this page you know every key of the file.
+
+The file is YAML, read strictly: an unknown key, a key given twice or a wrong type is an error that names its
+line and column. `waypost check` shows all of them at once; `waypost config schema` prints the JSON Schema for
+editors, and `waypost config show` what took effect.
+
+- `${VAR}` and `${VAR:-default}` in a value are replaced from the environment, also inside quotes; `$${`
+  stands for the characters `${`. Inside `{ }` and `[ ]` a variable needs quotes. What the environment gives
+  is text: it is never read as YAML.
+- Several files (`-c A -c B`, or `include`) are joined: lists are appended, maps merged. A name that two files
+  give is an error. A file of rules, keyword lists and test cases alone is complete beside one with providers
+  and models.
+- Top-level maps whose name ends in `_keywords` are keyword lists: the group `pay` of `hr_keywords` is the
+  list `pay`, and also `hr_keywords.pay`.
+- `on`, `no` and `12:30` are text, as in YAML 1.2.
+
+## Top level
+"""
 
 
 MESSAGES = """\
@@ -90,38 +114,67 @@ def signals() -> Iterator[str]:
         yield from _fields(signal)
 
 
+def configuration() -> Iterator[str]:
+    """Every key of the file, block by block."""
+    told = json_schema({})
+    definitions = told["$defs"]
+    yield CONFIGURATION
+    yield from _table(told, definitions)
+    for name, block in definitions.items():
+        if name != "Condition":
+            yield f"\n## {name}\n\n{block.get('description', '')}"
+            yield from _table(block, definitions)
+
+
 def _fields(signal: type[Signal]) -> Iterator[str]:
     told = schema(signal)
+    yield from _table(told, told.get("$defs", {}))
+
+
+def _table(told: Mapping[str, Any], definitions: Mapping[str, Any]) -> Iterator[str]:
     required = told.get("required", [])
     yield "\n| field | value | default | meaning |\n|---|---|---|---|"
     for name, field in told.get("properties", {}).items():
-        default = "required" if name in required else f"`{json.dumps(field.get('default'))}`"
+        default = f"`{json.dumps(field['default'])}`" if field.get("default") is not None else ""
+        default = "required" if name in required else default
         meaning = " ".join(field.get("description", "").split())
-        yield f"| `{name}` | {_cell(_type(field, told.get('$defs', {})))} | {default} | {_cell(meaning)} |"
+        yield f"| `{name}` | {_cell(_type(field, definitions))} | {default} | {_cell(meaning)} |"
 
 
 def _type(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
     """A JSON Schema in a few words."""
-    if "$ref" in field:
-        return _type(definitions[field["$ref"].rpartition("/")[2]], definitions)
-    if "anyOf" in field:
-        return " or ".join(t for t in (_type(each, definitions) for each in field["anyOf"]) if t != "null")
-    if "enum" in field:
-        return ", ".join(f"`{value}`" for value in field["enum"])
-    if "const" in field:
-        return f"`{field['const']}`"
-    kind = field.get("type", "any")
-    if kind == "array":
-        return f"list of {_type(field.get('items', {}), definitions)}"
+    match field:
+        case {"$ref": str(name)}:
+            told = _reference(name.rpartition("/")[2], definitions)
+        case {"anyOf": list(options)} | {"oneOf": list(options)}:
+            told = " or ".join(t for t in (_type(each, definitions) for each in options) if t != "null")
+        case {"enum": list(values)}:
+            told = ", ".join(f"`{value}`" for value in values)
+        case {"const": value}:
+            told = f"`{value}`"
+        case {"type": "array"}:
+            told = f"list of {_type(field.get('items', {}), definitions)}"
+        case {"type": "object", "additionalProperties": dict(values)}:
+            told = f"names and {_type(values, definitions)}"
+        case {"type": "object", "patternProperties": dict(values)}:
+            told = f"names and {_type(next(iter(values.values())), definitions)}"
+        case _:
+            told = f"{field.get('type', 'any')}{_limits(field)}"
+    return told
+
+
+def _reference(name: str, definitions: Mapping[str, Any]) -> str:
+    if name == "Condition":
+        return "[condition](signals.md)"
+    is_block = "properties" in definitions[name]
+    return f"[{name}](#{name.lower()})" if is_block else _type(definitions[name], definitions)
+
+
+def _limits(field: Mapping[str, Any]) -> str:
     low, high = field.get("minimum"), field.get("maximum")
-    limits = (
-        f" from {low} to {high}"
-        if None not in {low, high}
-        else f", at least {low}"
-        if low is not None
-        else ""
-    )
-    return f"{kind}{limits}"
+    if low is None:
+        return ""
+    return f", at least {low}" if high is None else f" from {low} to {high}"
 
 
 def messages() -> Iterator[str]:
@@ -143,6 +196,7 @@ def _cell(text: str) -> str:
 
 PAGES: Mapping[str, Callable[[], Iterator[str]]] = {
     "cli.md": command_line,
+    "configuration.md": configuration,
     "signals.md": signals,
     "extproc.md": messages,
 }
@@ -157,3 +211,5 @@ def page(name: str) -> str:
 if __name__ == "__main__":
     for name in PAGES:
         (REFERENCE / name).write_text(page(name), encoding="utf-8")
+    editors = Path(__file__).parents[1] / "examples" / "waypost.schema.json"
+    editors.write_text(json.dumps(json_schema(BUILT_IN), indent=2) + "\n", encoding="utf-8")

@@ -6,7 +6,7 @@ the keys of another kind.
 
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Annotated, Any, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal, cast, get_args
 
 from pydantic import BeforeValidator, Field, SecretStr
 
@@ -327,7 +327,7 @@ class Document:
     """The audit log."""
 
     timeouts: Timeouts = Timeouts()
-    """Time limits towards providers."""
+    """How long providers may take."""
 
     max_body_bytes: Annotated[int, Field(ge=1024, le=1024**3)] = 50 * 1024 * 1024
     """Largest request body."""
@@ -347,12 +347,24 @@ def json_schema(signals: Mapping[str, type[Signal]]) -> dict[str, Any]:
     definitions["Condition"]["oneOf"] += [_group(name) for name in GROUPS]
     named = "Keyword lists; `lists` names one as `<group>` or `<this key>.<group>`."
     lists = root["properties"]["keywords"] | {"description": named}
-    return {
+    whole = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **root,
-        "title": "Waypost configuration",
         "patternProperties": {f"{LIST_SUFFIX}$": lists},
     }
+    return {"title": "Waypost configuration", **_untitled(whole)}
+
+
+def _untitled(shape: Any) -> Any:  # noqa: ANN401  any JSON
+    """Without pydantic's titles: they repeat the names of the keys."""
+    match shape:
+        case dict():
+            fields = cast("dict[str, Any]", shape)
+            return {k: _untitled(v) for k, v in fields.items() if k != "title" or isinstance(v, dict)}
+        case list():
+            return [_untitled(item) for item in cast("list[Any]", shape)]
+        case _:
+            return shape
 
 
 def _group(name: str) -> dict[str, Any]:
