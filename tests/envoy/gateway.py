@@ -18,6 +18,9 @@ import openai
 
 from tests.envoy.faulty import PATIENCE
 
+MARK = "WAYPOST_TEST_GATEWAY"
+"""Environment variable that all processes of a gateway inherit: orphans are found by it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Response:
@@ -92,6 +95,20 @@ class Gateway:
             connection.endheaders(content)
             response = connection.getresponse()
             return Response(response.status, response.getheaders(), response.read())
+
+    def raw(self, data: bytes) -> Response:
+        """Send bytes that need not be HTTP; the first answer."""
+        with socket.create_connection(("127.0.0.1", self.port), PATIENCE) as client:
+            client.sendall(data)
+            response = http.client.HTTPResponse(client)
+            response.begin()
+            return Response(response.status, response.getheaders(), response.read())
+
+    def conversation(self, data: bytes) -> bytes:
+        """Send bytes whose last request says `connection: close`; everything that comes back."""
+        with socket.create_connection(("127.0.0.1", self.port), PATIENCE) as client:
+            client.sendall(data)
+            return b"".join(iter(lambda: client.recv(65536), b""))
 
     def post(self, payload: Any, path: str = "/v1/chat/completions", **headers: str) -> Response:
         """POST JSON; bytes and text are sent as they are. Underscores in header names become dashes."""
@@ -224,7 +241,7 @@ def run_serve(
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "waypost.cli", "serve", *options],
-            env={**os.environ, **(environ or {})},
+            env={**os.environ, **(environ or {}), MARK: str(folder)},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -239,14 +256,14 @@ def run_serve(
 
 
 def _stop(gateway: Gateway) -> None:
-    """SIGTERM, then SIGKILL for what is left; nothing survives a test run."""
-    children = gateway.children()
+    """SIGTERM, then SIGKILL for whatever is left, orphans included; nothing survives a test."""
     gateway.process.terminate()
     try:
         gateway.process.wait(PATIENCE)
     except subprocess.TimeoutExpired:
         gateway.process.kill()
         gateway.process.wait()
-    for pid in children:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    for file in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            if f"{MARK}={gateway.state}\0".encode() in file.read_bytes():
+                os.kill(int(file.parent.name), signal.SIGKILL)

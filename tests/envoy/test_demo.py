@@ -53,7 +53,7 @@ EXPECTED = (
 )
 
 
-@pytest.mark.parametrize(("number", "expected"), enumerate(EXPECTED))
+@pytest.mark.parametrize(("number", "expected"), tuple(enumerate(EXPECTED)))
 def test_each_curl_line_works_as_printed(
     printed: list[str], number: int, expected: tuple[str, str, str]
 ) -> None:
