@@ -22,13 +22,11 @@ _PROVIDERS_OWN: Final = (
     "openai-organization",
     "openai-project",
     "anthropic-organization-id",
-    "x-envoy-attempt-count",
-    "x-envoy-upstream-service-time",
-    "x-vsr-selected-model",
-    "x-vsr-selected-reasoning",
-    "x-vsr-injected-system-prompt",
 )
-"""Response headers that speak of the gateway's account or in its name; removed, whoever sent them."""
+"""Response headers that speak of the gateway's account; removed."""
+
+_OURS: Final = ("x-waypost-", "x-vsr-", "x-envoy-")
+"""Beginnings of response headers in which only the gateway speaks; removed, whoever sent them."""
 
 _RETRIED_BY_SDKS: Final = frozenset({408, 409, 429})
 _WAITING: Final = ("retry-after", "retry-after-ms")
@@ -93,7 +91,8 @@ def settle(selection: Selection, attempts: int, headers: Mapping[str, str]) -> S
         own["x-vsr-injected-system-prompt"] = "false"
     if _is_spent(status, attempts, headers):
         own[SHOULD_RETRY] = "false"
-    removed = tuple(name for name in _PROVIDERS_OWN if name not in own)
+    forged = (name for name in headers if name.startswith(_OURS))
+    removed = tuple(name for name in (*_PROVIDERS_OWN, *forged) if name not in own)
     if headers.get(SHOULD_RETRY, "false") != "false":  # another chain may well be spent by now
         removed += (SHOULD_RETRY,) if SHOULD_RETRY not in own else ()
     return Settled(status, tuple(own.items()), removed, body, code, attempts, endpoint)
