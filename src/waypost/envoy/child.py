@@ -9,9 +9,8 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from io import TextIOBase
 from pathlib import Path
-from typing import Final, NoReturn, Protocol
+from typing import BinaryIO, Final, NoReturn, Protocol
 
 from waypost.errors import WaypostError
 
@@ -23,6 +22,9 @@ STEADY_SECONDS: Final = 10.0
 
 LOG_BYTES: Final = 1024 * 1024
 """Where a log file begins anew. It may lie in memory."""
+
+LINE_BYTES: Final = 64 * 1024
+"""As much of a line as is kept in memory."""
 
 _PR_SET_PDEATHSIG: Final = 1
 _HAS_PARENT_SIGNAL: Final = sys.platform == "linux"
@@ -124,7 +126,7 @@ class Child:
         leash = None if _HAS_PARENT_SIGNAL else await leash_to(process.pid)
         try:
             if self.command.log is not None and process.stderr is not None:
-                with self.command.log.open("a", errors="replace") as file:
+                with self.command.log.open("ab") as file:
                     await self._listen(process.stderr, file)
             return await process.wait()
         finally:
@@ -148,14 +150,18 @@ class Child:
             msg = f"{command.name} cannot be started: {command.argv[0]}: {error.strerror}"
             raise EndedError(msg, 1) from error
 
-    async def _listen(self, stderr: asyncio.StreamReader, file: TextIOBase) -> None:
-        async for line in stderr:
-            text = line.decode(errors="replace")
-            self.last_words.append(text.rstrip())
+    async def _listen(self, stderr: asyncio.StreamReader, file: BinaryIO) -> None:
+        """Not line by line: a line may be as long as a whole configuration."""
+        rest = b""
+        while chunk := await stderr.read(LINE_BYTES):
             if file.tell() > LOG_BYTES:
                 file.truncate(0)
-            file.write(text)
+            file.write(chunk)
             file.flush()
+            *lines, rest = (rest[:LINE_BYTES] + chunk).split(b"\n")
+            self.last_words.extend(line.decode(errors="replace") for line in lines)
+        if rest:
+            self.last_words.append(rest.decode(errors="replace"))
 
     def _ended(self, code: int, when: str) -> EndedError:
         how = f"ended with exit code {code}" if code >= 0 else f"was ended by {signal.Signals(-code).name}"

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 from waypost.errors import WaypostError
 
@@ -33,21 +33,32 @@ def run_folder(given: Path | None, environ: Mapping[str, str]) -> Generator[Path
         shutil.rmtree(made, ignore_errors=True)  # not reached after an error
         return
     folder = given.absolute()
+    with _claim(folder):
+        yield folder
+
+
+def _claim(folder: Path) -> TextIO:
+    """Make the folder ours for as long as the file that is returned stays open."""
     if not _fits(folder):
         msg = f"--run-dir {folder} is too long: with a socket name it may have {SOCKET_PATH_BYTES} bytes"
         raise FolderError(msg)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        mode = folder.stat()
-        if mode.st_uid != os.geteuid() or mode.st_mode & 0o077:
+        state = folder.stat()
+        if state.st_uid != os.geteuid() or state.st_mode & 0o077:
             msg = f"--run-dir {folder} must belong to this user alone: chmod 700 {folder}"
             raise FolderError(msg)
-        with (folder / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield folder
-    except BlockingIOError as error:
+        lock = (folder / "lock").open("w")
+    except OSError as error:
+        msg = f"--run-dir {folder} cannot be used: {error.strerror}"
+        raise FolderError(msg) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
         msg = f"--run-dir {folder} is in use by another `waypost serve`"
         raise FolderError(msg) from error
+    return lock
 
 
 def _temporary(environ: Mapping[str, str]) -> Path:
