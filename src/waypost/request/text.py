@@ -12,6 +12,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, Literal
 from unicodedata import combining, is_normalized, normalize
 
@@ -61,7 +62,7 @@ _FRESH: Final = (
 _DROP: Final = re.compile(f"[{_DROPPED}]+")
 _ODD: Final = re.compile(f"[{_DROPPED}{_WIDE_SPACES}{_SURROGATES}]")
 _SURROGATE: Final = re.compile(f"[{_SURROGATES}]")
-_SPACES: Final = re.compile(f"[\t-\r {_WIDE_SPACES}]+")
+_SPACES: Final = re.compile(f"[\t-\r {_WIDE_SPACES}]{{2,}}|[\t-\r{_WIDE_SPACES}]")
 _SEVERAL: Final = re.compile("  +")
 _CUT: Final = re.compile(_FRESH)
 _LONG: Final = re.compile(r"[^\w\s\x00-\x7f]{31,}")
@@ -76,6 +77,7 @@ _FLAT: Final = bytes(32 if 9 <= c <= 13 else 0 if c < 32 or c == 127 else c for 
 _FLAT_LOWER: Final = _FLAT.lower()
 _BLOCK: Final = 512
 _SMALL_BLOCK: Final = 64
+_CACHED: Final = 8
 _MARKS: Final = 30
 """Longest run of combining marks that is kept, as in UAX 15 Stream-Safe Text: sorting them is quadratic."""
 
@@ -150,12 +152,14 @@ class _Trail:
     def collapse(self, flat: str, first: int) -> None:
         """Add text that maps one for one but for runs of spaces, which become one."""
         done = 0
-        for run in _SEVERAL.finditer(flat):
-            begin, end = run.span()
-            self.add(flat[done:begin], first + done, first + begin, _SAME)
-            self.add(" ", first + begin, first + end, _CLUSTER)
-            done = end
-        self.add(flat[done:], first + done, first + len(flat), _SAME)
+        if "  " in flat:
+            for run in _SEVERAL.finditer(flat):
+                begin, end = run.span()
+                self.add(flat[done:begin], first + done, first + begin, _SAME)
+                self.add(" ", first + begin, first + end, _CLUSTER)
+                done = end
+            flat = flat[done:]
+        self.add(flat, first + done, first + done + len(flat), _SAME)
 
     def end(self, source: str, *, case_sensitive: bool) -> Folded:
         return Folded("".join(self.out), source, self.clean, self.starts, self.pieces, {}, case_sensitive)
@@ -231,13 +235,20 @@ def _add_plain(trail: _Trail, text: str, first: int, last: int, *, case_sensitiv
 
 
 def _fold_any(block: str, *, case_sensitive: bool) -> str:
-    before, after = "", _SPACES.sub(" ", _DROP.sub("", _SURROGATE.sub("\ufffd", block)))
-    while after != before:
-        before = after
-        after = normalize("NFKC", _LONG.sub(_shorten, after))
+    if _ODD.search(block):
+        block = _SPACES.sub(" ", _DROP.sub("", _SURROGATE.sub("\ufffd", block)))
+    before = ""
+    while block != before:
+        before = block
+        block = normalize("NFKC", _LONG.sub(_shorten, block))
         if not case_sensitive:
-            after = normalize("NFKC", after.casefold())
-    return _SPACES.sub(" ", after)
+            block = normalize("NFKC", block.casefold())
+    return _SPACES.sub(" ", block)
+
+
+@lru_cache(maxsize=4096)
+def _fold_short(cluster: str, *, case_sensitive: bool) -> str:
+    return _fold_any(cluster, case_sensitive=case_sensitive)
 
 
 def _shorten(run: re.Match[str]) -> str:
@@ -255,8 +266,11 @@ def _walk(block: str, *, case_sensitive: bool) -> "tuple[list[int], list[_Piece]
     """Where each stretch of a folded block comes from."""
     trail = _Trail([], [], [])
     for piece in _PIECE.finditer(block):
+        first, last = piece.span()
         if piece["same"] is not None:
-            trail.add(piece[0], *piece.span(), _SAME)
+            trail.add(piece[0], first, last, _SAME)
+        elif last - first <= _CACHED:
+            trail.add(_fold_short(piece[0], case_sensitive=case_sensitive), first, last, _CLUSTER)
         else:
-            trail.add(_fold_any(piece[0], case_sensitive=case_sensitive), *piece.span(), _CLUSTER)
+            trail.add(_fold_any(piece[0], case_sensitive=case_sensitive), first, last, _CLUSTER)
     return trail.starts, trail.pieces

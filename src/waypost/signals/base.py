@@ -44,6 +44,7 @@ class Verdict:
         matches: evidence in order of first occurrence, at most 100 entries.
         failed: why the question could not be answered; None = it was answered. A failed verdict is
             *unknown*, neither yes nor no: the rule's `on_error` settles it.
+        looked_for: what a yes could have rested on, where the condition alone does not say it: PII types.
     """
 
     label: str | None
@@ -51,6 +52,7 @@ class Verdict:
     because: str
     matches: tuple[Match, ...] = ()
     failed: FailureCode | None = None
+    looked_for: tuple[str, ...] = ()
 
     @property
     def holds(self) -> bool | None:

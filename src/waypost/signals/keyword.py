@@ -2,17 +2,20 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from functools import cached_property
-from typing import ClassVar, Final, Literal, NamedTuple, Self
+from functools import cached_property, partial
+from operator import itemgetter
+from typing import ClassVar, Final, Literal, Self
 from unicodedata import category
 
-from ahocorasick_rs import AhoCorasick
+from ahocorasick_rs import AhoCorasick, Implementation
 
 from waypost.configurable import configurable
 from waypost.request.chat import ChatRequest, Part
 from waypost.request.text import Folded, fold, readings
 from waypost.signals.base import Lint, Match, Signal, TextSignal, Verdict
+from waypost.signals.wording import quoted
 
 _CHUNK: Final = 1 << 16
 """Characters searched at once: bounds what a text full of hits makes the search library return."""
@@ -20,8 +23,8 @@ _CHUNK: Final = 1 << 16
 _CROWD: Final = 1000
 """Hits kept per text; beyond it only the first of each further keyword."""
 
-_NAMED: Final = 20
-"""Keywords named in one sentence."""
+_DFA_CHARACTERS: Final = 100_000
+"""Up to here the automaton is a table: a third faster, about 80 bytes a character (bench/keywords.py)."""
 
 _MATCHES: Final = 100
 
@@ -44,72 +47,64 @@ class _WordCharacters(dict[str, bool]):
 _IN_WORD: Final = _WordCharacters()
 
 
-class _Spot(NamedTuple):
-    """One occurrence, in order of the text."""
+_Hit = tuple[int, int, int, Folded]
+"""Start, end, number of the term, and the folded text that start and end count in."""
 
-    part: int
-    start: int
-    end: int
-    where: str
-    folded: Folded
+_Spot = tuple[int, int, int, str, Folded]
+"""Number of the part, start, end, JSON path of the part, and its folded text: sorts in order of the text."""
 
 
 class _Index:
     """All folded keywords of a policy that share a case rule, in one automaton."""
 
     def __init__(self, terms: Sequence[str], *, case_sensitive: bool) -> None:
-        self.case_sensitive = case_sensitive
+        self._case_sensitive = case_sensitive
         self._terms = terms
         self._longest = max(map(len, terms), default=1)
-        self._edges = [(_IN_WORD[term[0]], _IN_WORD[term[-1]]) for term in terms]
-        self._automaton = AhoCorasick(terms)
+        self._left = [_IN_WORD[term[0]] for term in terms]
+        self._right = [_IN_WORD[term[-1]] for term in terms]
+        is_small = sum(map(len, terms)) <= _DFA_CHARACTERS
+        self._automaton = AhoCorasick(terms, implementation=Implementation.DFA if is_small else None)
 
     def search(self, request: ChatRequest, parts: Sequence[Part]) -> dict[str, list[_Spot]]:
-        """Occurrences by folded keyword, keywords and occurrences in order of the text."""
-        spots: list[tuple[_Spot, str]] = []
-        for number, part in enumerate(parts):
-            if part.text:
-                hits = request.once((self, part.text), lambda text=part.text: self._hits(request, text))
-                spots += [
-                    (_Spot(number, start, end, part.where, folded), self._terms[term])
-                    for start, end, term, folded in hits
-                ]
+        """Occurrences by folded keyword, each keyword's in order of the text."""
         found: dict[str, list[_Spot]] = {}
-        for spot, term in spots:
-            here = found.setdefault(term, [])
-            if len(here) < _MATCHES:
-                here.append(spot)
+        for number, part in enumerate(parts):
+            text = part.text
+            if not text:
+                continue
+            for start, end, term, folded in request.once((self, text), partial(self._hits, request, text)):
+                spots = found.setdefault(self._terms[term], [])
+                if len(spots) < _MATCHES:
+                    spots.append((number, start, end, part.where, folded))
         return found
 
-    def _hits(self, request: ChatRequest, text: str) -> list[tuple[int, int, int, Folded]]:
-        hits: list[tuple[int, int, int, Folded]] = []
+    def _hits(self, request: ChatRequest, text: str) -> list[_Hit]:
+        hits: list[_Hit] = []
         seen: set[int] = set()
-        for folded in readings(request, text, case_sensitive=self.case_sensitive):
+        for folded in readings(request, text, case_sensitive=self._case_sensitive):
             # A second reading only adds keywords that the first one did not show.
-            new = self._scan(folded.text, frozenset(seen))
-            seen.update(term for _, _, term in new)
-            hits += [(start, end, term, folded) for start, end, term in new]
-        hits.sort(key=lambda hit: hit[:2])
+            new = self._scan(folded, frozenset(seen))
+            seen.update(hit[2] for hit in new)
+            hits += new
+        hits.sort(key=itemgetter(0, 1))
         return hits
 
-    def _scan(self, text: str, known: frozenset[int]) -> list[tuple[int, int, int]]:
-        """Whole-word hits as (start, end, term), not sorted; time and memory bounded for any text."""
-        hits: list[tuple[int, int, int]] = []
-        seen = set(known)
-        done = known
-        edges = self._edges
-        for base in range(0, len(text), _CHUNK):
-            chunk = text[base : base + _CHUNK + self._longest - 1]
+    def _scan(self, folded: Folded, known: AbstractSet[int]) -> list[_Hit]:
+        """Whole-word hits, not sorted; time and memory are bounded for any text."""
+        hits: list[_Hit] = []
+        seen, done = set(known), known
+        left, right, in_word = self._left, self._right, _IN_WORD
+        padded = f" {folded.text} "
+        for base in range(0, len(folded.text), _CHUNK):
+            chunk = folded.text[base : base + _CHUNK + self._longest - 1]
             for term, first, last in self._automaton.find_matches_as_indexes(chunk, overlapping=True):
+                start, end = base + first, base + last
+                if (in_word[padded[start]] and left[term]) or (in_word[padded[end + 1]] and right[term]):
+                    continue
                 if term in done or first >= _CHUNK:
                     continue
-                start, end = base + first, base + last
-                left, right = edges[term]
-                if left and start and _IN_WORD[text[start - 1]]:
-                    continue
-                if right and end < len(text) and _IN_WORD[text[end]]:
-                    continue
-                hits.append((start, end, term))
+                hits.append((start, end, term, folded))
                 seen.add(term)
                 if len(hits) >= _CROWD:
                     done = seen
@@ -162,7 +157,7 @@ class KeywordMatch(TextSignal):
     def _nothing(self) -> Verdict:
         words = tuple(self.terms.values())
         because = (
-            f"Keyword {_quoted(words)} not found"
+            f"Keyword {quoted(words)} not found"
             if len(words) == 1
             else f"None of {len(words)} keywords found"
         )
@@ -195,13 +190,13 @@ class KeywordMatch(TextSignal):
         mine = found.keys() & self.terms.keys()
         if not mine:
             return self.unless_unread(request, self._nothing)
-        order = sorted(mine, key=lambda term: found[term][0])
+        order = sorted(mine, key=lambda term: found[term][0][:3])
         words = tuple(self.terms[term] for term in order)
         if len(mine) < self._needed:
             return self.unless_unread(
                 request, Verdict(None, 0.0, self._short(words), self._matches(order, found))
             )
-        because = f"Contains {_quoted(words)} keyword{'s' if len(words) > 1 else ''}"
+        because = f"Contains {quoted(words)} keyword{'s' if len(words) > 1 else ''}"
         return Verdict(self.terms[order[0]], 1.0, because, self._matches(order, found))
 
     def _found(self, request: ChatRequest) -> dict[str, list[_Spot]]:
@@ -210,19 +205,21 @@ class KeywordMatch(TextSignal):
 
     def _matches(self, order: Sequence[str], found: Mapping[str, Sequence[_Spot]]) -> tuple[Match, ...]:
         """Evidence: the first place of every keyword, then further places, as far as there is room."""
-        first = [(found[term][0], term) for term in order]
-        more = sorted((spot, term) for term in order for spot in found[term][1:])
-        kept = sorted((first + more)[:_MATCHES])
+        kept = [(found[term][0], term) for term in order[:_MATCHES]]
+        room = _MATCHES - len(kept)
+        if room:
+            more = ((spot, term) for term in order for spot in found[term][1:])
+            kept = sorted(kept + sorted(more, key=_place)[:room], key=_place)
         return tuple(
-            Match(self.terms[term], spot.where, *spot.folded.original(spot.start, spot.end))
-            for spot, term in kept
+            Match(self.terms[term], where, *folded.original(start, end))
+            for (_, start, end, where, folded), term in kept
         )
 
     def _short(self, words: Sequence[str]) -> str:
         if self.match == "all":
             lacking = tuple(word for word in self.terms.values() if word not in words)
-            return f"Found {_quoted(words)} but not {_quoted(lacking)}"
-        return f"Found {_quoted(words)}, {len(words)} of the {self._needed} different keywords needed"
+            return f"Found {quoted(words)} but not {quoted(lacking)}"
+        return f"Found {quoted(words)}, {len(words)} of the {self._needed} different keywords needed"
 
     def sentence(self) -> str:
         """The condition as a clause."""
@@ -274,6 +271,10 @@ class KeywordMatch(TextSignal):
             yield Lint("min_matches", message, "this condition can never hold")
 
 
+def _place(found: tuple[_Spot, str]) -> tuple[int, int, int]:
+    return found[0][:3]
+
+
 def _wordless(place: str, word: str, term: str) -> Iterator[Lint]:
     if term:
         yield Lint(
@@ -285,10 +286,3 @@ def _wordless(place: str, word: str, term: str) -> Iterator[Lint]:
 
 def _term(word: str, *, case_sensitive: bool) -> str:
     return fold(word, case_sensitive=case_sensitive).text.strip()
-
-
-def _quoted(words: Sequence[str]) -> str:
-    quoted = [f"'{word}'" for word in words[:_NAMED]]
-    if len(words) > _NAMED:
-        return f"{', '.join(quoted)} and {len(words) - _NAMED} more"
-    return " and ".join(filter(None, (", ".join(quoted[:-1]), quoted[-1])))

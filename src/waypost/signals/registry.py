@@ -3,8 +3,18 @@
 from typing import Final
 
 from waypost.signals.base import Signal
+from waypost.signals.context_length import ContextLength
+from waypost.signals.conversation import Conversation
 from waypost.signals.keyword import KeywordMatch
+from waypost.signals.metadata import Metadata
+from waypost.signals.pii import PiiDetection
+from waypost.signals.regex import RegexMatch
 
 BUILT_IN: Final[dict[str, type[Signal]]] = {
     "keyword_match": KeywordMatch,
+    "regex_match": RegexMatch,
+    "pii_detection": PiiDetection,
+    "context_length": ContextLength,
+    "conversation": Conversation,
+    "metadata": Metadata,
 }
