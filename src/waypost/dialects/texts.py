@@ -109,7 +109,7 @@ class Texts:
         """Every string and every key of the caller's below `value`, in order.
 
         Args:
-            value: any JSON value.
+            value: a string, object or list.
             where: its JSON path; empty for the request itself.
             kind: of the parts.
             media: images, audio or files stand here: `data:` URLs and base64 are passed over.
@@ -127,17 +127,15 @@ class Texts:
                 if not (media and _is_media(node)) and not _is_format(node):
                     yield from self.text(node.value, node.where, kind)
             elif isinstance(node.value, dict):
-                members = list(_members(node))
-                for name, _ in members:
-                    if node.free or node.key in _NAMES or name not in _KEYS:
-                        yield from self.text(name, f"{_join(node.where, name)} (key)", kind)
-                stack.extend(member for _, member in reversed(members))
-            elif isinstance(node.value, list):
-                stack.extend(reversed(list(_items(node))))
+                for name in _callers_keys(node):
+                    yield from self.text(name, f"{_join(node.where, name)} (key)", kind)
+                stack.extend([*_members(node)][::-1])
+            else:
+                stack.extend([*_items(node)][::-1])
 
 
 class _Node(NamedTuple):
-    """One JSON value on the way; `free`: its keys and words are the caller's, not the format's."""
+    """A string, object or list on the way; `free`: its keys and words are the caller's, not the format's."""
 
     value: Any
     where: str
@@ -146,18 +144,25 @@ class _Node(NamedTuple):
     depth: int
 
 
-def _members(node: _Node) -> Iterator[tuple[str, _Node]]:
+def _callers_keys(node: _Node) -> list[str]:
+    everything = node.free or node.key in _NAMES
+    return [name for name in node.value if everything or name not in _KEYS]
+
+
+def _members(node: _Node) -> Iterator[_Node]:
     named = node.key in _NAMES and not node.free
     for name, value in node.value.items():
-        free = not named and (node.free or name in _CALLERS_OWN or name not in _KEYS)
-        yield name, _Node(value, _join(node.where, name), "" if named else name, free, node.depth + 1)
+        if type(value) not in _NO_TEXT:
+            free = not named and (node.free or name in _CALLERS_OWN or name not in _KEYS)
+            yield _Node(value, _join(node.where, name), "" if named else name, free, node.depth + 1)
 
 
 def _items(node: _Node) -> Iterator[_Node]:
     values = cast("list[Any]", node.value)
     if not set(map(type, values)) <= _NO_TEXT:  # long lists of tokens are looked at in C
         for n, value in enumerate(values):
-            yield node._replace(value=value, where=f"{node.where}[{n}]", depth=node.depth + 1)
+            if type(value) not in _NO_TEXT:
+                yield _Node(value, f"{node.where}[{n}]", node.key, node.free, node.depth + 1)
 
 
 def _is_media(node: _Node) -> bool:

@@ -6,14 +6,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from waypost.transport.wire_pb2 import (
-    BodyMutation,
     CommonResponse,
     HeaderMap,
     HeaderMutation,
-    HeaderValue,
     HeaderValueOption,
-    HttpStatus,
-    ImmediateResponse,
     ProcessingRequest,
     ProcessingResponse,
 )
@@ -51,39 +47,34 @@ def read_attribute(message: ProcessingRequest, name: str) -> str:
 
 
 def change(
+    message: CommonResponse,
     set_headers: Iterable[tuple[str, str]] = (),
     remove_headers: Iterable[str] = (),
     *,
     body: bytes | None = None,
-    clear_route_cache: bool = False,
-) -> CommonResponse:
-    """Let a message pass with changes. A body brings its content-length: Envoy compares the two."""
-    edits = [_set(name, value) for name, value in set_headers]
+) -> None:
+    """Fill in changes to what passes. A body brings its content-length: Envoy compares the two."""
+    _set(message.header_mutation, set_headers)
+    message.header_mutation.remove_headers.extend(remove_headers)
     if body is not None:
-        edits.append(_set("content-length", str(len(body))))
-    return CommonResponse(
-        header_mutation=HeaderMutation(set_headers=edits, remove_headers=list(remove_headers)),
-        body_mutation=None if body is None else BodyMutation(body=body),
-        clear_route_cache=clear_route_cache,
-    )
+        _set(message.header_mutation, [("content-length", str(len(body)))])
+        message.body_mutation.body = body
 
 
 def immediate(reply: Reply, headers: Mapping[str, str]) -> ProcessingResponse:
     """Answer at once, with these headers besides the reply's own."""
-    merged = {**headers, **dict(reply.headers), "content-type": reply.content_type}
-    mutation = HeaderMutation(set_headers=[_set(name, value) for name, value in merged.items()])
-    return ProcessingResponse(
-        immediate_response=ImmediateResponse(
-            status=HttpStatus(code=reply.status),
-            headers=mutation,
-            body=reply.body,
-            details=f"waypost_{reply.code}",
-        )
-    )
+    response = ProcessingResponse()
+    answer = response.immediate_response
+    answer.status.code = reply.status
+    answer.body = reply.body
+    answer.details = f"waypost_{reply.code}"
+    _set(answer.headers, {**headers, **dict(reply.headers), "content-type": reply.content_type}.items())
+    return response
 
 
-def _set(name: str, value: str) -> HeaderValueOption:
-    return HeaderValueOption(
-        header=HeaderValue(key=name, raw_value=_CONTROL.sub("?", value).encode()),
-        append_action=HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD,
-    )
+def _set(mutation: HeaderMutation, headers: Iterable[tuple[str, str]]) -> None:
+    # Filled in place: building the messages first and copying them in takes three times as long.
+    for name, value in headers:
+        option = mutation.set_headers.add(append_action=HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD)
+        option.header.key = name
+        option.header.raw_value = _CONTROL.sub("?", value).encode()

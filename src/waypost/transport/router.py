@@ -6,33 +6,25 @@ headers -> body -> decision -> response headers -> result. State dies with the s
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, Protocol, assert_never
+from typing import Final, assert_never
 from urllib.parse import unquote
 
 from waypost.attempt import HOPS
-from waypost.decision.engine import EXPLICIT, SEMANTIC, Route
 from waypost.dialects.openai_chat import completion, error, model_object, models_list, parse
 from waypost.dialects.spans import replace_model
 from waypost.errors import EngineError, RequestError
 from waypost.journey import Answer, Forward, Outcome, Refuse, known_model, route
 from waypost.policy import Policy
 from waypost.providers.chain import hop_id
-from waypost.providers.provider import Endpoint
-from waypost.record import AuditRecord, Matched, OutcomeName
-from waypost.request.chat import ChatRequest, Dialect, Identity
+from waypost.record import AuditRecord
+from waypost.request.chat import ChatRequest, Dialect
 from waypost.request.identity import identify
-from waypost.settle import SHOULD_RETRY, settle
-from waypost.trace import because
+from waypost.settle import SHOULD_RETRY, Settled, settle
 from waypost.transport.driver import Ports, drive
 from waypost.transport.messages import Reply, change, immediate, read_attribute, read_headers
 from waypost.transport.phases import Phase, Role
-from waypost.transport.wire_pb2 import (
-    BodyResponse,
-    HeadersResponse,
-    ProcessingMode,
-    ProcessingRequest,
-    ProcessingResponse,
-)
+from waypost.transport.recording import AuditSink, decision_record
+from waypost.transport.wire_pb2 import HeadersResponse, ProcessingMode, ProcessingRequest, ProcessingResponse
 
 log: Final = logging.getLogger(__name__)
 
@@ -61,22 +53,6 @@ _AND_RESPONSE: Final = ProcessingMode(
 before it asks us (431, malformed HTTP) would wait for our answer, and its connection is closed by then."""
 
 
-class AuditSink(Protocol):
-    """Where records go."""
-
-    def digest(self, data: bytes) -> str:
-        """Keyed digest of what a client sent, hex."""
-        ...
-
-    async def append(self, record: AuditRecord) -> None:
-        """Record it; on return the record is as safe as the settings ask.
-
-        Raises:
-            EngineError: it is not, and the settings say that such a decision must not stand.
-        """
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Routing:
     """What every request needs of the worker.
@@ -100,6 +76,7 @@ class Router:
     role: Role = "router"
 
     def __init__(self, routing: Routing) -> None:
+        self.done = False
         self._routing = routing
         self._policy = routing.policy()
         self._headers: tuple[tuple[str, str], ...] = ()
@@ -107,7 +84,7 @@ class Router:
         self._path = ""
         self._request_id = ""
         self._outcome: Outcome | None = None
-        self._settled = False
+        self._settled: Settled | None = None
 
     async def answer(self, phase: Phase, message: ProcessingRequest) -> ProcessingResponse:
         """Answer one message."""
@@ -117,13 +94,19 @@ class Router:
             case "request_body":
                 return await self._on_body(message)
             case "response_headers":
-                return await self._on_response(message)
+                return self._on_response(message)
 
     async def closed(self) -> None:
-        """A request that was sent and whose stream ended before an answer came is recorded as aborted."""
-        if isinstance(self._outcome, Forward) and not self._settled:
-            record = AuditRecord("result", self._request_id, "aborted", config_sha256=self._policy.revision)
-            await self._note(record)
+        """Record how a request that was sent ended; without an answer it was aborted."""
+        if not isinstance(self._outcome, Forward):
+            return
+        record = AuditRecord("result", self._request_id, "aborted", config_sha256=self._policy.revision)
+        if self._settled is not None:
+            record = self._settled.record(self._request_id, self._policy.revision)
+        try:
+            await self._routing.audit.append(record)
+        except EngineError as failed:
+            log.error("result of request %s is not recorded: %s", self._request_id, failed)  # noqa: TRY400
 
     # --- request headers
 
@@ -218,40 +201,37 @@ class Router:
             (header, hop_id(self._policy.revision, e.name)) for header, e in zip(HOPS, chain, strict=False)
         ]
         model = chain[0].model
-        response = change(
+        response = ProcessingResponse()
+        response.request_body.response.clear_route_cache = True
+        change(
+            response.request_body.response,
             [*hops, ("x-envoy-max-retries", str(len(chain) - 1)), ("content-type", "application/json")],
             dict.fromkeys(name for name, _ in self._headers if name[0] != ":" and name not in _PASSED_ON),
             body=None if model == request.model else replace_model(request.original, model),
-            clear_route_cache=True,
         )
-        return ProcessingResponse(request_body=BodyResponse(response=response))
+        return response
 
     # --- response headers
 
-    async def _on_response(self, message: ProcessingRequest) -> ProcessingResponse:
-        outcome = self._outcome
-        if not isinstance(outcome, Forward):  # Envoy's own answer to a request that went nowhere
-            return ProcessingResponse(
-                response_headers=HeadersResponse(response=change(self._own_headers().items()))
-            )
+    def _on_response(self, message: ProcessingRequest) -> ProcessingResponse:
+        response = ProcessingResponse()
+        own = self._own_headers()
+        if not isinstance(self._outcome, Forward):  # Envoy's own answer to a request that went nowhere
+            change(response.response_headers.response, own.items())
+            return response
         headers = dict(read_headers(message.response_headers.headers))
         attempts = int(read_attribute(message, "upstream.request_attempt_count") or 0)
-        settled = settle(outcome.selection, attempts, headers)
-        self._settled = True
-        await self._note(settled.record(self._request_id, self._policy.revision))
+        settled = settle(self._outcome.selection, attempts, headers)
+        self._settled = settled
+        self.done = True
         if settled.body is not None:
             return self._reply(Reply(settled.status, settled.code, settled.body, settled.set_headers))
-        response = change([*settled.set_headers, *self._own_headers().items()], settled.remove_headers)
-        return ProcessingResponse(response_headers=HeadersResponse(response=response))
+        change(
+            response.response_headers.response, [*settled.set_headers, *own.items()], settled.remove_headers
+        )
+        return response
 
     # --- common
-
-    async def _note(self, record: AuditRecord) -> None:
-        """Record what can no longer be changed by refusing it."""
-        try:
-            await self._routing.audit.append(record)
-        except EngineError as failed:
-            log.error("result of request %s is not recorded: %s", self._request_id, failed)  # noqa: TRY400
 
     def _own_headers(self) -> dict[str, str]:
         own = {"x-waypost-request-id": self._request_id}
@@ -260,52 +240,9 @@ class Router:
         return own
 
     def _reply(self, reply: Reply) -> ProcessingResponse:
+        self.done = True
         return immediate(reply, self._own_headers())
 
-
-def decision_record(
-    policy: Policy, request: ChatRequest, outcome: Outcome, request_id: str, prompt_hmac: str
-) -> AuditRecord:
-    """The `decision` record: who decided, on what evidence, and where it may go."""
-    decision = outcome.decision
-    rule = decision.rule
-    names, status = _OUTCOMES[type(outcome)], 0
-    chain: tuple[Endpoint, ...] = ()
-    boundary = rule.action.boundary if isinstance(rule.action, Route) else None
-    match outcome:
-        case Forward(selection):
-            chain, boundary = selection.chain, selection.boundary
-        case Answer():
-            status = 200
-        case Refuse():
-            status = outcome.status
-    matches = ((name, match) for name in decision.rests_on for match in outcome.verdicts[name].matches)
-    return AuditRecord(
-        type="decision",
-        request_id=request_id,
-        outcome=names,
-        actor=_actor(request.identity),
-        decision=rule.name,
-        rule=rule.name if rule.name not in {SEMANTIC, EXPLICIT} else "",
-        owner=rule.owner,
-        justification=rule.business_justification,
-        reasoning=rule.action.reasoning,
-        because=because(outcome),
-        matched=tuple(Matched(name, m.term, m.where, m.start, m.end) for name, m in matches),
-        requested_model=request.model,
-        target=tuple(endpoint.name for endpoint in chain),
-        boundary=tuple(sorted(boundary or ())),
-        prompt_hmac=prompt_hmac,
-        config_sha256=policy.revision,
-        status=status,
-    )
-
-
-_OUTCOMES: Final[dict[type[Outcome], OutcomeName]] = {
-    Forward: "forwarded",
-    Answer: "answered",
-    Refuse: "blocked",
-}
 
 _UNRECORDED: Final = Reply(
     503,
@@ -314,11 +251,6 @@ _UNRECORDED: Final = Reply(
         "Decisions cannot be recorded at the moment, so none is made.", "server_error", "audit_unavailable"
     ),
 )
-
-
-def _actor(identity: Identity) -> str:
-    known = (("team", identity.team), ("tenant", identity.tenant), ("user", identity.user))
-    return " ".join(f"{name}={value}" for name, value in known if value) or "unknown"
 
 
 def _expect_body(headers: Mapping[str, str], *, end_of_stream: bool) -> None:

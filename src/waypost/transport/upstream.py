@@ -10,8 +10,6 @@ from waypost.errors import ProtocolError
 from waypost.transport.messages import Reply, change, immediate, read_attribute, read_headers
 from waypost.transport.phases import Phase, Role
 from waypost.transport.wire_pb2 import (
-    BodyResponse,
-    HeadersResponse,
     ProcessingMode,
     ProcessingRequest,
     ProcessingResponse,
@@ -33,6 +31,7 @@ class Upstream:
     role: Role = "upstream"
 
     def __init__(self, hops: Callable[[], Hops]) -> None:
+        self.done = False
         self._hops = hops
         self._attempt: Attempt | None = None
 
@@ -42,8 +41,11 @@ class Upstream:
             return self._headers(message)
         if self._attempt is None:
             raise ProtocolError("a body without headers: set request_header_mode to SEND")
+        self.done = True
         body = self._attempt.body(message.request_body.body)
-        return ProcessingResponse(request_body=BodyResponse(response=change(body=body)))
+        response = ProcessingResponse()
+        change(response.request_body.response, body=body)
+        return response
 
     async def closed(self) -> None:
         """Nothing outlives an attempt."""
@@ -57,9 +59,9 @@ class Upstream:
             log.error("attempt refused: %s", refused)  # noqa: TRY400 - the message says it all
             return immediate(_REFUSED, {})
         self._attempt = planned
-        response = ProcessingResponse(
-            request_headers=HeadersResponse(response=change(planned.set_headers, planned.remove_headers))
-        )
+        self.done = not planned.needs_body
+        response = ProcessingResponse()
+        change(response.request_headers.response, planned.set_headers, planned.remove_headers)
         if planned.needs_body and message.protocol_config.request_body_mode == ProcessingMode.NONE:
             response.mode_override.request_body_mode = ProcessingMode.BUFFERED
             response.mode_override.request_header_mode = ProcessingMode.SEND

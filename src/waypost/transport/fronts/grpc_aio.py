@@ -4,7 +4,6 @@ It knows sockets, deadlines and cancellation, never Envoy's messages. One server
 Service: envoy.service.ext_proc.v3.ExternalProcessor/Process (bidirectional stream), bytes in and out.
 """
 
-import asyncio
 import os
 import socket
 from collections.abc import Callable
@@ -70,24 +69,17 @@ def _clear(path: Path) -> None:
 
 def _behaviour(converse: Callable[[], Conversation]) -> Callable[..., Any]:
     async def process(_: object, context: "aio.ServicerContext[object, bytes]") -> None:
+        """Carry one stream. The read()/write() API costs a third less than a generator (docs/notes/0002).
+
+        A stream that Envoy resets cancels this coroutine; one that it half-closes ends the loop.
+        """
         exchange = Exchange(converse(), context.write)
         try:
-            await _carry(exchange, context)
-        except* ProtocolError:
+            while not exchange.done and isinstance(message := await context.read(), bytes):
+                await exchange.receive(message)
+        except ProtocolError:
             context.set_code(grpc.StatusCode.INTERNAL)
         finally:
             await exchange.closed()
 
     return process
-
-
-async def _carry(exchange: Exchange, context: "aio.ServicerContext[object, bytes]") -> None:
-    """Read on while a message is worked on: that is how a client that leaves is noticed."""
-    working: asyncio.Task[None] | None = None
-    async with asyncio.TaskGroup() as group:
-        while isinstance(message := await context.read(), bytes):
-            if working is not None:
-                await working  # Envoy waits for each answer; anything else keeps its order
-            working = group.create_task(exchange.receive(message))
-        if working is not None:
-            working.cancel()

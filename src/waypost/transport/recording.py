@@ -1,0 +1,76 @@
+"""What the audit log is told: one `decision` record when a request is decided, one `result` when it ended."""
+
+from typing import Final, Protocol
+
+from waypost.decision.engine import EXPLICIT, SEMANTIC, Route
+from waypost.journey import Answer, Forward, Outcome, Refuse
+from waypost.policy import Policy
+from waypost.providers.provider import Endpoint
+from waypost.record import AuditRecord, Matched, OutcomeName
+from waypost.request.chat import ChatRequest, Identity
+from waypost.trace import because
+
+_OUTCOMES: Final[dict[type[Outcome], OutcomeName]] = {
+    Forward: "forwarded",
+    Answer: "answered",
+    Refuse: "blocked",
+}
+
+
+class AuditSink(Protocol):
+    """Where records go."""
+
+    def digest(self, data: bytes) -> str:
+        """Keyed digest of what a client sent, hex."""
+        ...
+
+    async def append(self, record: AuditRecord) -> None:
+        """Record it; on return the record is as safe as the settings ask.
+
+        Raises:
+            EngineError: it is not, and the settings say that such a decision must not stand.
+        """
+        ...
+
+
+def decision_record(
+    policy: Policy, request: ChatRequest, outcome: Outcome, request_id: str, prompt_hmac: str
+) -> AuditRecord:
+    """The `decision` record: who decided, on what evidence, and where it may go."""
+    decision = outcome.decision
+    rule = decision.rule
+    names, status = _OUTCOMES[type(outcome)], 0
+    chain: tuple[Endpoint, ...] = ()
+    boundary = rule.action.boundary if isinstance(rule.action, Route) else None
+    match outcome:
+        case Forward(selection):
+            chain, boundary = selection.chain, selection.boundary
+        case Answer():
+            status = 200
+        case Refuse():
+            status = outcome.status
+    matches = ((name, match) for name in decision.rests_on for match in outcome.verdicts[name].matches)
+    return AuditRecord(
+        type="decision",
+        request_id=request_id,
+        outcome=names,
+        actor=_actor(request.identity),
+        decision=rule.name,
+        rule=rule.name if rule.name not in {SEMANTIC, EXPLICIT} else "",
+        owner=rule.owner,
+        justification=rule.business_justification,
+        reasoning=rule.action.reasoning,
+        because=because(outcome),
+        matched=tuple(Matched(name, m.term, m.where, m.start, m.end) for name, m in matches),
+        requested_model=request.model,
+        target=tuple(endpoint.name for endpoint in chain),
+        boundary=tuple(sorted(boundary or ())),
+        prompt_hmac=prompt_hmac,
+        config_sha256=policy.revision,
+        status=status,
+    )
+
+
+def _actor(identity: Identity) -> str:
+    known = (("team", identity.team), ("tenant", identity.tenant), ("user", identity.user))
+    return " ".join(f"{name}={value}" for name, value in known if value) or "unknown"
