@@ -15,7 +15,7 @@ from waypost.request.chat import ChatRequest
 from waypost.testing.playbook import drive
 
 # A hole needs a rule, a failure, a zone and a name to meet: a hundred examples are too few to find it.
-often = settings(max_examples=500)
+often = settings(max_examples=300)
 
 
 @often
