@@ -2,26 +2,28 @@
 
 import importlib
 import sys
+from typing import Final
 
 import click
 
 from waypost.errors import Exit
 
-VERBS = {
-    "audit": "waypost.cli.audit:audit",
-    "check": "waypost.cli.check:check",
-    "config": "waypost.cli.config:config",
-    "envoy-config": "waypost.cli.envoy_config:envoy_config",
-    "extproc": "waypost.cli.extproc:extproc",
-    "init": "waypost.cli.init:init",
-    "route": "waypost.cli.route:route",
-    "serve": "waypost.cli.serve:serve",
-    "test": "waypost.cli.test:test",
+VERBS: Final = {
+    "audit": "Check and read the audit log.",
+    "check": "Check a configuration and read its rules back as sentences.",
+    "config": "Show the configuration's schema or what took effect.",
+    "envoy-config": "Print the configuration for an Envoy of your own.",
+    "extproc": "Serve ext_proc to an Envoy of your own.",
+    "init": "Write a commented configuration with test cases.",
+    "route": "Say where a text would go and why; nothing is sent.",
+    "serve": "Serve clients: Envoy, the deciding process and the admin app.",
+    "test": "Run the test cases of a configuration.",
 }
+"""Every verb and its line in `--help`, which must not import them: that takes half a second."""
 
 
 class LazyGroup(click.Group):
-    """Loads a verb's module when the verb is asked for, so that `--help` stays fast."""
+    """Imports a verb when it is asked for: `name-with-dash` is the object of that name in its own module."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All verbs, sorted."""
@@ -31,8 +33,13 @@ class LazyGroup(click.Group):
         """Import one verb."""
         if cmd_name not in VERBS:
             return None
-        module, name = VERBS[cmd_name].split(":")
-        return getattr(importlib.import_module(module), name)
+        name = cmd_name.replace("-", "_")
+        return getattr(importlib.import_module(f"waypost.cli.{name}"), name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the verbs without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(VERBS.items()))
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -53,7 +60,3 @@ def main() -> None:
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(Exit.INTERRUPTED)
-
-
-if __name__ == "__main__":
-    main()
