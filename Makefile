@@ -47,8 +47,9 @@ format: $(VENV)/.dev  ## Format and apply safe lint fixes
 	$(BIN)/ruff check --quiet --fix .
 
 .PHONY: docs
-docs: $(VENV)/.dev  ## Write the generated reference pages again
+docs: $(VENV)/.dev  ## Write generated pages, and the outputs of example commands, again
 	$(BIN)/python docs/generate.py
+	$(BIN)/python -m tests.docs.examples
 
 .PHONY: bench
 bench: $(VENV)/.dev  ## Added latency, throughput and CPU against plain Envoy, in one run; takes minutes

@@ -82,8 +82,10 @@ def command_line() -> Iterator[str]:
     """Every verb with its help, and the exit codes."""
     yield COMMAND_LINE
     yield from (f"| {code.value} | {EXITS[code]} |" for code in Exit)
-    yield from _verbs(cli, click.Context(cli, info_name="waypost", terminal_width=100))
+    yield from _verbs(cli, click.Context(cli, info_name="waypost", **WIDE))
 
+
+WIDE = {"terminal_width": 100, "help_option_names": ["-h", "--help"]}
 
 EXITS = {
     Exit.OK: "done, nothing found",
@@ -100,7 +102,7 @@ def _verbs(group: click.Group, context: click.Context) -> Iterator[str]:
     for name in group.list_commands(context):
         command = group.get_command(context, name)
         assert command is not None  # noqa: S101  the group listed it
-        inner = click.Context(command, context, info_name=name, terminal_width=100)
+        inner = click.Context(command, context, info_name=name, **WIDE)
         yield f"\n## {inner.command_path}\n\n```text\n{command.get_help(inner)}\n```"
         if isinstance(command, click.Group):
             yield from _verbs(command, inner)

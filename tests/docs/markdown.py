@@ -10,7 +10,7 @@ PAGES = tuple(
     sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "requirements").glob("*.md")])
 )
 
-_FENCE = re.compile(r"^```(?P<kind>[\w-]*)[^\n]*\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^```(?P<kind>[\w-]*)[^\n]*\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (?P<title>.+)$", re.MULTILINE)
 
@@ -40,18 +40,18 @@ def blocks(*kinds: str) -> list[Block]:
 
 def _blocks(page: Path) -> Iterator[Block]:
     text = page.read_text()
-    for match in _FENCE.finditer(text):
+    for match in FENCE.finditer(text):
         yield Block(page, text.count("\n", 0, match.start()) + 1, match["kind"], match["text"])
 
 
 def links(page: Path) -> list[str]:
     """Targets of links that stay inside the repository."""
-    text = _FENCE.sub("", page.read_text())
+    text = FENCE.sub("", page.read_text())
     return [m["target"] for m in _LINK.finditer(text) if "://" not in m["target"]]
 
 
 def anchors(page: Path) -> set[str]:
     """What `#…` may say behind a link to this page."""
-    text = _FENCE.sub("", page.read_text())
+    text = FENCE.sub("", page.read_text())
     titles = (m["title"].lower() for m in _HEADING.finditer(text))
     return {re.sub(r"[^\w\- ]", "", title).strip().replace(" ", "-") for title in titles}

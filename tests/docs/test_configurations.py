@@ -5,11 +5,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from tests.docs.examples import ENVIRON
 from tests.docs.markdown import Block, blocks
 from waypost.cli import cli
-
-# Keys that examples take from the environment.
-ENVIRON = dict.fromkeys(("OPENAI_API_KEY", "ONPREM_API_KEY", "SEARCH_API_KEY"), "a-key")
 
 # What a block that shows only rules is completed with.
 BESIDE = """

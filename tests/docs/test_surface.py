@@ -46,7 +46,9 @@ def test_error_codes_are_documented() -> None:
 def test_documented_error_codes_exist() -> None:
     rows = re.findall(r"^\| (?:\d|as |5xx).*", (REFERENCE / "errors.md").read_text(), re.MULTILINE)
     documented = {code for row in rows for code in re.findall(r"`([a-z_]+)`", row.split("|")[2])}
-    assert sorted(code for code in documented if not any(f'"{code}"' in source for source in SOURCES)) == []
+    named = {f"missing_{field}" for field in ("model", "messages", "input")}  # made from the field's name
+    unknown = [code for code in documented - named if not any(f'"{code}"' in source for source in SOURCES)]
+    assert unknown == []
 
 
 def test_verbs_are_documented() -> None:

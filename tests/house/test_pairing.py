@@ -15,7 +15,7 @@ def mirror(path: Path) -> Path:
 
 
 def has_code(path: Path) -> bool:
-    return path.name != "__init__.py"
+    return path.name not in {"__init__.py", "__main__.py"}
 
 
 def test_every_module_has_its_unit_test() -> None:
