@@ -240,9 +240,7 @@ def deciding_us(config: Path, body: bytes) -> float:
         sys.exit(f"a keyword rule asked for {need}")
 
     policy = load([config], os.environ).policy
-    runs = timeit.repeat(
-        lambda: drive(route(policy, parse(body)), nothing), number=500, repeat=5
-    )
+    runs = timeit.repeat(lambda: drive(route(policy, parse(body)), nothing), number=500, repeat=5)
     return min(runs) / 500 * 1e6
 
 
