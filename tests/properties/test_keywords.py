@@ -54,7 +54,9 @@ def disguised(draw: st.DrawFn, keyword: str) -> str:
 
 
 @given(st.sampled_from(KEYWORDS), st.text(), st.text(), st.data())
-def test_a_disguised_keyword_is_found_where_it_stands(keyword, before, after, data):
+def test_a_disguised_keyword_is_found_where_it_stands(
+    keyword: str, before: str, after: str, data: st.DataObject
+) -> None:
     sent = f"{before}. {data.draw(disguised(keyword))} .{after}"
     verdict = KeywordMatch(keywords=(keyword,)).evaluate(ask(sent), None)
     assert verdict.holds is True
@@ -79,15 +81,15 @@ signals = st.builds(
 
 
 @given(st.lists(signals, max_size=6), st.lists(texts, max_size=3))
-def test_a_shared_search_answers_like_one_of_ones_own(alone, sent):
+def test_a_shared_search_answers_like_one_of_ones_own(alone: list[KeywordMatch], sent: str) -> None:
     shared = KeywordMatch.bind(alone, {})
     request = ask(*sent)
     for one, other in zip(alone, shared, strict=True):
         assert other.evaluate(request, None) == one.evaluate(ask(*sent), None)
 
 
-@given(st.text(), st.text(min_size=1, max_size=5), st.booleans())
-def test_any_text_and_any_keyword_get_an_answer(sent, keyword, case_sensitive):
+@given(sent=st.text(), keyword=st.text(min_size=1, max_size=5), case_sensitive=st.booleans())
+def test_any_text_and_any_keyword_get_an_answer(sent: str, keyword: str, *, case_sensitive: bool) -> None:
     signal = KeywordMatch(keywords=(keyword,), case_sensitive=case_sensitive)
     verdict = signal.evaluate(ask(sent + keyword), None)
     for match in verdict.matches:

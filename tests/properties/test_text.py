@@ -24,22 +24,22 @@ nasty = st.sampled_from(
 texts = st.one_of(st.text(), st.lists(st.one_of(nasty, st.characters()), max_size=30).map("".join))
 
 
-@given(texts, st.booleans())
-def test_folding_twice_is_folding_once(sent, case_sensitive):
+@given(sent=texts, case_sensitive=st.booleans())
+def test_folding_twice_is_folding_once(sent: str, *, case_sensitive: bool) -> None:
     once = fold(sent, case_sensitive=case_sensitive).text
     assert fold(once, case_sensitive=case_sensitive).text == once
 
 
-@given(texts, st.booleans())
-def test_what_is_left_is_normal_and_visible(sent, case_sensitive):
+@given(sent=texts, case_sensitive=st.booleans())
+def test_what_is_left_is_normal_and_visible(sent: str, *, case_sensitive: bool) -> None:
     folded = fold(sent, case_sensitive=case_sensitive).text
     assert normalize("NFKC", folded) == folded
     assert not module._ODD.search(folded)
     assert "  " not in folded
 
 
-@given(texts, st.booleans())
-def test_every_folded_character_has_its_place_in_order(sent, case_sensitive):
+@given(sent=texts, case_sensitive=st.booleans())
+def test_every_folded_character_has_its_place_in_order(sent: str, *, case_sensitive: bool) -> None:
     folded = fold(sent, case_sensitive=case_sensitive)
     last = (0, 0)
     for at in range(len(folded.text)):
@@ -50,7 +50,7 @@ def test_every_folded_character_has_its_place_in_order(sent, case_sensitive):
 
 
 @given(texts, st.sampled_from(["internal", "medical record", "caf\u00e9"]), texts)
-def test_a_needle_is_found_where_it_stands(before, needle, after):
+def test_a_needle_is_found_where_it_stands(before: str, needle: str, after: str) -> None:
     sent = f"{before}.{needle}.{after}"
     folded = fold(sent)
     at = len(fold(f"{before}.").text)
@@ -59,7 +59,7 @@ def test_a_needle_is_found_where_it_stands(before, needle, after):
     assert folded.original(at, at + len(needle)) == (start, start + len(needle))
 
 
-def test_no_character_that_starts_afresh_joins_with_the_one_before():
+def test_no_character_that_starts_afresh_joins_with_the_one_before() -> None:
     """The claim behind cutting a text into blocks, over all of Unicode as this Python knows it."""
     everything = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000]
     pairs = (decomposition(char).split() for char in everything)

@@ -220,7 +220,7 @@ def _blocks(text: str, first: int, last: int, size: int) -> Iterator[tuple[int, 
 def _add_plain(trail: _Trail, text: str, first: int, last: int, *, case_sensitive: bool) -> bool:
     """Fold a block that needs nothing but case and spaces, character by character; say no to any other."""
     block = text[first:last]
-    if len(block) > 2 * _BLOCK or _ODD.search(block) or not is_normalized("NFKC", block):
+    if _ODD.search(block) or _LONG.search(block) or not is_normalized("NFKC", block):
         return False
     flat = block
     if not case_sensitive:

@@ -262,16 +262,20 @@ _VERSION: Final = re.compile(
 
 def phones(text: str, regions: Sequence[str], budget: Budget) -> Iterator[Found]:
     """Phone numbers: international ones, national ones of the regions, others where a word names them."""
+    is_american = not _NORTH_AMERICA.isdisjoint(regions)
     for start, end in budget.candidates(_PHONE, text):
+        american = [found.span() for found in _AMERICAN.finditer(text, start, end)] if is_american else []
+        if american:
+            for first, last in american:
+                # In a long row of numbers, three groups and two spaces are no sign of a phone number.
+                is_row = end - start > _LONGEST and text[first:last].replace(" ", "").isdigit()
+                if not is_row and _stands_alone(text, first, last):
+                    yield Found(first, last, 0.8)
+            continue
         candidate = text[start:end]
         if not _is_phone_like(candidate) or not _stands_alone(text, start, end):
             continue
-        if _IN_IBAN.search(text, max(0, start - 40), start):
-            continue
-        american = _AMERICAN.search(candidate) if not _NORTH_AMERICA.isdisjoint(regions) else None
-        if american:
-            yield Found(start + american.start(), start + american.end(), 0.8)
-        elif budget.spend(_PHONE_CHECK):
+        if not _IN_IBAN.search(text, max(0, start - 40), start) and budget.spend(_PHONE_CHECK):
             is_named = _PHONE_BEFORE.search(text, max(0, start - 40), start) or _PHONE_AFTER.match(text, end)
             yield from _checked_phone(candidate, start, regions, is_named=bool(is_named))
 
@@ -330,6 +334,7 @@ _FEWEST_DIGITS: Final = 7
 _FEWEST_UNNAMED: Final = 9
 _MOST_DIGITS: Final = 15
 _MOST_GROUPS: Final = 6
+_LONGEST: Final = 32
 _PHONE: Final = compiled(
     rf"\+?\(?[0-9](?:[ ./(){_DASHES}]{{0,3}}[0-9])+\)?(?: ?(?i:x|ext\.?) ?[0-9]{{1,5}})?"
 )
@@ -341,7 +346,7 @@ _PHONE_BEFORE: Final = re.compile(
 )
 _PHONE_AFTER: Final = re.compile(r"\W{0,3}(?:office|desk|mobile|cell|fax|home)\b", re.IGNORECASE)
 _AMERICAN: Final = re.compile(
-    r"(?<![0-9(])(?:\+?1[ .-]?)?(?:\([2-9][0-9]{2}\) ?|[2-9][0-9]{2}([ .-]))[0-9]{3}[ .-][0-9]{4}"
+    r"(?<![0-9(])(?:(?:\+|00)?1[ .-]?)?(?:\([2-9][0-9]{2}\) ?|[2-9][0-9]{2}([ .-]))[0-9]{3}[ .-][0-9]{4}"
     r"(?: ?(?:x|ext\.?) ?[0-9]{1,5})?(?![0-9])",
     re.IGNORECASE,
 )

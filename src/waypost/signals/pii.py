@@ -4,9 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
-from typing import Annotated, ClassVar, Final
-
-from pydantic import Field
+from typing import ClassVar, Final
 
 from waypost.configurable import configurable
 from waypost.request.chat import ChatRequest
@@ -49,7 +47,7 @@ class PiiDetection(TextSignal):
     types: tuple[str, ...] | None = None
     """Types to look for, for example `EMAIL_ADDRESS`. Default: every type there is a detector for."""
 
-    threshold: Annotated[float, Field(ge=0, le=1)] = 0.7
+    threshold: float = 0.7
     """Smallest confidence at which a find counts, in [0, 1]."""
 
     regions: tuple[str, ...] = ("US",)
@@ -114,6 +112,8 @@ class PiiDetection(TextSignal):
                 near = get_close_matches(name.upper(), (*TYPES, *_LEARNED), n=1, cutoff=0.5)
                 known = f"did you mean {near[0]}?" if near else f"known types: {', '.join(TYPES)}"
                 yield Lint(f"types[{number}]", f"unknown PII type {name!r}", known)
+        if not 0 <= self.threshold <= 1:
+            yield Lint("threshold", f"threshold is {self.threshold:g}", "give a confidence from 0 to 1")
         if "PHONE_NUMBER" in self._wanted:
             yield from self._lint_regions()
 

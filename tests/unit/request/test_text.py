@@ -1,7 +1,7 @@
 import pytest
 
 from waypost.request.chat import ChatRequest, Message, Part
-from waypost.request.text import fold, read, readings
+from waypost.request.text import Scope, fold, read, readings
 
 
 def text(content: str, where: str = "messages[0].content") -> Part:
@@ -45,15 +45,15 @@ REQUEST = ChatRequest(
         ("all", ["S", "first", "answer", "{}", "result", "last", "", "D", "described"]),
     ],
 )
-def test_a_scope_names_what_is_read(scope, texts):
+def test_a_scope_names_what_is_read(scope: Scope, texts: list[str]) -> None:
     assert [part.text for part in read(REQUEST, scope)] == texts
 
 
-def test_parts_that_cannot_be_read_are_among_the_parts():
+def test_parts_that_cannot_be_read_are_among_the_parts() -> None:
     assert [part.is_readable for part in read(REQUEST, "last_user")] == [True, False]
 
 
-def test_a_conversation_without_a_user_has_no_last_user():
+def test_a_conversation_without_a_user_has_no_last_user() -> None:
     assert read(ChatRequest("openai_chat", b"", "auto"), "last_user") == ()
 
 
@@ -81,11 +81,11 @@ def test_a_conversation_without_a_user_has_no_last_user():
         ("", ""),
     ],
 )
-def test_disguises_fall_away(sent, folded):
+def test_disguises_fall_away(sent: str, folded: str) -> None:
     assert fold(sent).text == folded
 
 
-def test_case_stays_when_it_counts():
+def test_case_stays_when_it_counts() -> None:
     assert fold("US\u200b  \uff35\uff33", case_sensitive=True).text == "US US"
 
 
@@ -103,26 +103,26 @@ def test_case_stays_when_it_counts():
         ("\ud55c\uad6d internal \u00df", "internal", "internal"),
     ],
 )
-def test_offsets_lead_back_to_the_text_as_sent(sent, word, original):
+def test_offsets_lead_back_to_the_text_as_sent(sent: str, word: str, original: str) -> None:
     folded = fold(sent)
     at = folded.text.index(word)
     start, end = folded.original(at, at + len(word))
     assert sent[start:end] == original
 
 
-def test_half_of_a_folded_character_leads_to_the_whole_one():
+def test_half_of_a_folded_character_leads_to_the_whole_one() -> None:
     folded = fold("a\ufb01b")
     assert folded.text == "afib"
     assert folded.original(1, 2) == folded.original(2, 3) == (1, 2)
 
 
-def test_an_empty_span_has_a_place():
+def test_an_empty_span_has_a_place() -> None:
     folded = fold("a  b\u00df")
     assert folded.original(2, 2) == (3, 3)
     assert folded.original(len(folded.text), len(folded.text)) == (5, 5)
 
 
-def test_an_odd_character_far_in_a_long_text_moves_only_what_follows():
+def test_an_odd_character_far_in_a_long_text_moves_only_what_follows() -> None:
     sent = "word " * 1000 + "\ufb01 " + "\u00e4 word" * 1000 + " needle"
     folded = fold(sent)
     at = folded.text.index("needle")
@@ -131,7 +131,7 @@ def test_an_odd_character_far_in_a_long_text_moves_only_what_follows():
     assert folded.original(10, 14) == (10, 14)
 
 
-def test_a_text_without_any_place_to_cut_still_folds():
+def test_a_text_without_any_place_to_cut_still_folds() -> None:
     sent = "a" + "\u0301\u0316" * 5000 + "\u200b" * 5000 + " internal"
     folded = fold(sent)
     assert folded.text.endswith(" internal")
@@ -140,7 +140,7 @@ def test_a_text_without_any_place_to_cut_still_folds():
     assert sent[slice(*folded.original(at, at + 8))] == "internal"
 
 
-def test_something_invisible_between_letters_gives_a_second_reading():
+def test_something_invisible_between_letters_gives_a_second_reading() -> None:
     request = ChatRequest("openai_chat", b"", "auto")
     sent = "secret\u200b\u2060plan"
     plain, gapped = readings(request, sent)
@@ -151,11 +151,11 @@ def test_something_invisible_between_letters_gives_a_second_reading():
 @pytest.mark.parametrize(
     "sent", ["plain words", "\u2764\ufe0f and \u00e9t\u00e9", "soft\u00ad hyphen at the end"]
 )
-def test_other_texts_have_one_reading(sent):
+def test_other_texts_have_one_reading(sent: str) -> None:
     assert len(readings(ChatRequest("openai_chat", b"", "auto"), sent)) == 1
 
 
-def test_a_text_is_folded_once_per_request():
+def test_a_text_is_folded_once_per_request() -> None:
     request = ChatRequest("openai_chat", b"", "auto")
     assert readings(request, "some text") is readings(request, "some text")
     assert readings(request, "some text") is not readings(request, "some text", case_sensitive=True)

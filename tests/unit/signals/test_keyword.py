@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -9,14 +10,12 @@ from waypost.signals.keyword import KeywordMatch
 from waypost.testing import contracts
 
 
-def ask(*texts: str, **others) -> ChatRequest:
+def ask(*texts: str) -> ChatRequest:
     parts = tuple(Part("text", text, f"messages[{n}].content") for n, text in enumerate(texts))
-    return ChatRequest(
-        "openai_chat", b"", "auto", messages=tuple(Message("user", (p,)) for p in parts), **others
-    )
+    return ChatRequest("openai_chat", b"", "auto", messages=tuple(Message("user", (p,)) for p in parts))
 
 
-def words(*keywords: str, **fields) -> KeywordMatch:
+def words(*keywords: str, **fields: Any) -> KeywordMatch:
     return KeywordMatch(keywords=keywords, **fields)
 
 
@@ -27,7 +26,7 @@ def found(signal: KeywordMatch, *texts: str) -> list[str]:
     return [by_place[match.where][match.start : match.end] for match in verdict.matches]
 
 
-def test_the_contract_of_a_signal_is_kept():
+def test_the_contract_of_a_signal_is_kept() -> None:
     contracts.signal(words("internal", "zq7"), requests=[ask("internal")])
     contracts.signal(
         KeywordMatch(lists=("pay",), match="all", unreadable="fail"), lists={"pay": ["salary", "bonus"]}
@@ -46,12 +45,12 @@ def test_the_contract_of_a_signal_is_kept():
         ("nothing", "None of 3 keywords found"),
     ],
 )
-def test_the_sentence_names_keywords_in_order_of_the_text(text, because):
+def test_the_sentence_names_keywords_in_order_of_the_text(text: str, because: str) -> None:
     signal = words("internal", "confidential", "account")
     assert signal.evaluate(ask(text), None).because == because
 
 
-def test_keywords_are_spelled_as_in_the_rule():
+def test_keywords_are_spelled_as_in_the_rule() -> None:
     verdict = words("Medical  Record").evaluate(ask("MEDICAL\nRECORD"), None)
     assert verdict.because == "Contains 'Medical  Record' keyword"
     assert verdict.label == "Medical  Record"
@@ -88,21 +87,21 @@ def test_keywords_are_spelled_as_in_the_rule():
         ("a", "a_b", ["a"]),
     ],
 )
-def test_whole_words_and_phrases(keyword, text, stretches):
+def test_whole_words_and_phrases(keyword: str, text: str, stretches: list[str]) -> None:
     assert found(words(keyword), text) == stretches
 
 
-def test_overlapping_keywords_are_all_found():
+def test_overlapping_keywords_are_all_found() -> None:
     signal = words("internal account", "account access", "account")
     assert found(signal, "internal account access") == ["internal account", "account", "account access"]
 
 
-def test_case_counts_when_asked():
+def test_case_counts_when_asked() -> None:
     signal = words("US", case_sensitive=True)
     assert found(signal, "us, US, u\u00ads, \uff35\uff33") == ["US", "\uff35\uff33"]
 
 
-def test_all_needs_every_keyword_in_any_message():
+def test_all_needs_every_keyword_in_any_message() -> None:
     signal = words("patient", "diagnosis", match="all")
     assert signal.evaluate(ask("a diagnosis", "of a patient"), None).holds is True
     verdict = signal.evaluate(ask("a patient"), None)
@@ -110,7 +109,7 @@ def test_all_needs_every_keyword_in_any_message():
     assert verdict.because == "Found 'patient' but not 'diagnosis'"
 
 
-def test_min_matches_counts_different_keywords():
+def test_min_matches_counts_different_keywords() -> None:
     signal = words("one", "two", "three", min_matches=2)
     assert signal.evaluate(ask("one two"), None).holds is True
     verdict = signal.evaluate(ask("one one one"), None)
@@ -118,18 +117,18 @@ def test_min_matches_counts_different_keywords():
     assert verdict.because == "Found 'one', 1 of the 2 different keywords needed"
 
 
-def test_a_single_keyword_that_is_missing_is_named():
+def test_a_single_keyword_that_is_missing_is_named() -> None:
     assert words("one").evaluate(ask("two"), None).because == "Keyword 'one' not found"
 
 
-def test_many_keywords_are_named_up_to_twenty():
+def test_many_keywords_are_named_up_to_twenty() -> None:
     keywords = [f"word{n}" for n in range(30)]
     because = words(*keywords).evaluate(ask(" ".join(keywords)), None).because
     assert because.startswith("Contains 'word0', 'word1', ")
     assert because.endswith("'word19' and 10 more keywords")
 
 
-def test_scope_says_which_text_counts():
+def test_scope_says_which_text_counts() -> None:
     messages = (
         Message("system", (Part("text", "alpha", "messages[0].content"),)),
         Message("user", (Part("text", "beta", "messages[1].content"),)),
@@ -150,7 +149,7 @@ def test_scope_says_which_text_counts():
         assert [match.term for match in verdict.matches] == label
 
 
-def test_lists_join_the_keywords():
+def test_lists_join_the_keywords() -> None:
     (signal,) = KeywordMatch.bind(
         [words("internal", lists=("trading",))], {"trading": ["strategy", "internal"]}
     )
@@ -158,12 +157,12 @@ def test_lists_join_the_keywords():
     assert signal.evaluate(ask("a strategy"), None).holds is True
 
 
-def test_an_unknown_list_is_named():
+def test_an_unknown_list_is_named() -> None:
     with pytest.raises(KeyError, match="trading"):
         KeywordMatch.bind([KeywordMatch(lists=("trading",))], {})
 
 
-def test_bound_peers_share_one_search_and_nothing_else():
+def test_bound_peers_share_one_search_and_nothing_else() -> None:
     signals = [words("alpha"), words("beta", "alpha", match="all"), words("Alpha", case_sensitive=True)]
     bound = KeywordMatch.bind(signals, {})
     request = ask("alpha beta")
@@ -174,7 +173,7 @@ def test_bound_peers_share_one_search_and_nothing_else():
     assert not any(vars(signal) for signal in signals), "binding leaves the signals it was given alone"
 
 
-def test_a_crowd_of_hits_hides_no_keyword():
+def test_a_crowd_of_hits_hides_no_keyword() -> None:
     text = "a " * 200_000 + "needle"
     verdict = words("a", "needle", match="all").evaluate(ask(text), None)
     assert verdict.holds is True
@@ -183,13 +182,13 @@ def test_a_crowd_of_hits_hides_no_keyword():
     assert verdict.matches[-1].start == len(text) - len("needle")
 
 
-def test_a_keyword_over_the_border_of_two_chunks_is_found_once():
+def test_a_keyword_over_the_border_of_two_chunks_is_found_once() -> None:
     for shift in range(-14, 2):
         text = "x" * ((1 << 16) + shift) + " medical record"
         assert found(words("medical record"), text) == ["medical record"]
 
 
-def test_what_cannot_be_read_leaves_a_no_open():
+def test_what_cannot_be_read_leaves_a_no_open() -> None:
     image = Part("image", "", "messages[0].content[1].image_url")
     message = Message("user", (Part("text", "alpha", "messages[0].content[0].text"), image, image))
     request = ChatRequest("openai_chat", b"", "auto", messages=(message,))
@@ -217,7 +216,7 @@ def test_what_cannot_be_read_leaves_a_no_open():
         (words("a", case_sensitive=True), 'the text contains "a", case counts'),
     ],
 )
-def test_the_condition_reads_back_as_a_clause(signal, sentence):
+def test_the_condition_reads_back_as_a_clause(signal: KeywordMatch, sentence: str) -> None:
     assert signal.sentence() == sentence
 
 
@@ -239,16 +238,16 @@ def test_the_condition_reads_back_as_a_clause(signal, sentence):
         (words("ok", "no", min_matches=1, match="all"), [("min_matches", "error")]),
     ],
 )
-def test_lint_finds_what_cannot_work(signal, remarks):
+def test_lint_finds_what_cannot_work(signal: KeywordMatch, remarks: list[tuple[str, str]]) -> None:
     assert [(remark.field, remark.severity) for remark in signal.lint()] == remarks
 
 
-def test_lint_counts_the_words_of_lists_once_they_are_known():
+def test_lint_counts_the_words_of_lists_once_they_are_known() -> None:
     (signal,) = KeywordMatch.bind([words("ok", min_matches=3, lists=("more",))], {"more": ["OK", "other"]})
     assert [remark.field for remark in signal.lint()] == ["min_matches"]
 
 
-def test_strict_from_yaml():
+def test_strict_from_yaml() -> None:
     assert build(KeywordMatch, {"keywords": ["a"]}) == words("a")
     with pytest.raises(ValidationError):
         build(KeywordMatch, {"keywords": ["a"], "word": "b"})
