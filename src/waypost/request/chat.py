@@ -23,11 +23,13 @@ class Part:
         kind: `text` and `tool_call` can be read; the other kinds cannot.
         text: the readable text, exactly as sent; empty when the part cannot be read.
         where: JSON path in the client's body, for example `messages[2].content[0].text`.
+        unescaped: the part in front of it once more, JSON escapes in its text decoded; not to be counted.
     """
 
     kind: PartKind
     text: str
     where: str
+    unescaped: bool = False
 
     @property
     def is_readable(self) -> bool:
