@@ -34,16 +34,18 @@ class Conditions:
     paths: dict[str, list[Path]] = field(default_factory=dict[str, list[Path]])
     used: set[str] = field(default_factory=set[str])
 
-    def several(self, nodes: Sequence[Node], path: Path, *, guards: bool) -> tuple[Expr, ...]:
+    def several(
+        self, nodes: Sequence[Node], path: Path, *, guards: bool, denied: bool = False
+    ) -> tuple[Expr, ...]:
         """Expressions of a list of conditions; what failed is left out."""
-        made = (self.one(node, (*path, n), guards=guards) for n, node in enumerate(nodes))
+        made = (self.one(node, (*path, n), guards=guards, denied=denied) for n, node in enumerate(nodes))
         return tuple(e for e in made if e is not None)
 
-    def one(self, node: Node, path: Path, *, guards: bool) -> Expr | None:
+    def one(self, node: Node, path: Path, *, guards: bool, denied: bool = False) -> Expr | None:
         """One condition or group; a rule that `guards` reads everything that would leave."""
         group = next((key for key in node.mapping if key in GROUPS), None)
         if group is None:
-            return self.signal(node, path, guards=guards)
+            return self.signal(node, path, guards=guards, denied=denied)
         for key in node.mapping:
             if key != group:
                 self.findings.error(
@@ -53,19 +55,21 @@ class Conditions:
         if not inner.items:
             self.findings.error((*path, group), f"{group!r} takes a list of at least one condition")
             return None
-        operands = self.several(inner.items, (*path, group), guards=guards)
+        denied = denied or group == "none_of"
+        operands = self.several(inner.items, (*path, group), guards=guards, denied=denied)
         if group == "all_of":
             return All(operands)
         return Not(Any(operands)) if group == "none_of" else Any(operands)
 
-    def signal(self, node: Node, path: Path, *, guards: bool) -> Is | None:
+    def signal(self, node: Node, path: Path, *, guards: bool, denied: bool) -> Is | None:
         """One condition as a signal, under a name that equal conditions share."""
         tag = str(node.mapping["type"].value) if "type" in node.mapping else ""
         signal = check_tagged(self.kinds, node, path, self.findings, noun="condition")
         if signal is None:
             return None
         if isinstance(signal, TextSignal):
-            unread = "fail" if guards and not self.ignores_unreadable else "ignore"
+            # Absence is certain only where everything was read, whatever the rule does.
+            unread = "fail" if (guards or denied) and not self.ignores_unreadable else "ignore"
             scope = signal.scope or ("all" if guards else "conversation")
             signal = replace(signal, scope=scope, unreadable=signal.unreadable or unread)
         self.lists_of(signal, path)

@@ -151,8 +151,8 @@ class TextSignal(Signal):
 
     unreadable: Literal["fail", "ignore"] | None = None
     """What images, audio and files in that text mean: `fail` = the question cannot be answered, so a boundary
-    holds; `ignore` = they count as empty. Default: `fail` in a rule with a boundary or a block, else
-    `ignore`."""
+    holds; `ignore` = they count as empty. Default: `fail` in a rule with a boundary or a block and inside
+    `none_of`, else `ignore`."""
 
     def parts(self, request: ChatRequest) -> tuple[Part, ...]:
         """What this signal reads, parts that cannot be read included."""

@@ -1,0 +1,47 @@
+"""The inside is the default, and what is surely harmless may go to the cloud.
+
+`none_of` says "surely harmless". A picture that nobody can read is not that, so the rule is skipped and the
+request stays where the default is.
+"""
+
+from tests.scenarios.story import policy, says, seen_with_a_picture
+from waypost.testing.playbook import Playbook, forwarded
+
+CAREFUL = """
+providers:
+  onprem: {kind: vllm, base_url: "http://10.0.0.5:8000/v1", zone: internal}
+  openai: {kind: openai, api_key: from-the-vault}
+models:
+  inside: {provider: onprem, name: qwen3-32b}
+  gpt: {provider: openai, name: gpt-4o}
+routing_rules:
+  - name: harmless
+    conditions:
+      - none_of:
+          - {type: keyword_match, keywords: [confidential]}
+          - {type: pii_detection}
+    action: {type: route, endpoint: gpt}
+default_model: inside
+"""
+
+OUTSIDE = forwarded("gpt", by="harmless")
+INSIDE = forwarded("inside", by="semantic_classification")
+
+
+def test_a_harmless_question_may_leave() -> None:
+    Playbook(policy(CAREFUL), says("Why is the sky blue?")).ends(OUTSIDE)
+
+
+def test_a_keyword_or_an_address_keeps_it_inside() -> None:
+    Playbook(policy(CAREFUL), says("Is this confidential?")).ends(INSIDE)
+    Playbook(policy(CAREFUL), says("Write to anna@clinic.example")).ends(INSIDE)
+
+
+def test_a_picture_is_not_surely_harmless() -> None:
+    outcome = Playbook(policy(CAREFUL), says(seen_with_a_picture("What is this?"))).ends(INSIDE)
+    assert not outcome.decision.failed_closed
+
+
+def test_an_operator_may_decide_that_pictures_are_harmless() -> None:
+    made = policy(f"{CAREFUL}\nunscannable: allow")
+    Playbook(made, says(seen_with_a_picture("What is this?"))).ends(OUTSIDE)
