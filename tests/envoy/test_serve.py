@@ -252,6 +252,23 @@ def test_what_is_killed_comes_back_and_is_counted(fresh: Fresh, victim: str) -> 
     assert told[0]["delay_seconds"] == 0
 
 
+def test_a_worker_that_comes_back_to_an_edited_file_is_understood_by_envoy(
+    fresh: Fresh, world: World
+) -> None:
+    gateway = fresh()
+    assert gateway.ask("hello").header("x-waypost-model") == "model-out1"
+    file = gateway.state / "waypost.yaml"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"default_model": "model-out2"}))
+
+    assert gateway.ask("hello").header("x-waypost-model") == "model-out1"
+    gateway.kill(gateway.worker)
+    gateway.until(lambda: health(gateway)["children"]["worker"]["restarts"] == 1, "a restart")
+    gateway.until(lambda: gateway.ready() == 200, "ready again")
+
+    assert gateway.ask("hello").header("x-waypost-model") == "model-out2"
+    assert [event["event"] for event in events(gateway)] == ["restart", "config_changed"]
+
+
 def test_a_hung_worker_is_not_ready(fresh: Fresh) -> None:
     gateway = fresh()
     worker = gateway.worker

@@ -29,8 +29,10 @@ def extproc(config: tuple[str, ...], router: str, upstream: str, parent_fd: int 
 
     ADDR is HOST:PORT or unix:/PATH. Whoever can connect to the upstream role can ask for provider keys.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    loaded = load_or_exit(config)
+    supervised = parent_fd is not None  # then what is worth saying at every start has been said
+    level = logging.WARNING if supervised else logging.INFO
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s")
+    loaded = load_or_exit(config, quiet=supervised)
     for address in (router, upstream):
         if not _is_local(address):
             click.secho(

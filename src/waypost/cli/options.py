@@ -37,8 +37,8 @@ def paths_of(config: Sequence[str]) -> list[Path]:
     return [Path(named) if named and not DEFAULT.exists() else DEFAULT]
 
 
-def load_or_exit(config: Sequence[str]) -> Loaded:
-    """Load the configuration; warnings go to stderr in a line each.
+def load_or_exit(config: Sequence[str], *, quiet: bool = False) -> Loaded:
+    """Load the configuration; warnings go to stderr in a line each, unless `quiet`.
 
     Raises:
         SystemExit: with exit code 3 after showing every problem on stderr.
@@ -50,7 +50,7 @@ def load_or_exit(config: Sequence[str]) -> Loaded:
         click.echo(f"\n{summary(error.problems)}", err=True)
         sys.exit(Exit.CONFIG)
     for problem in loaded.problems:
-        if problem.severity == "warning":
+        if problem.severity == "warning" and not quiet:
             click.echo(brief(problem), err=True)
     return loaded
 

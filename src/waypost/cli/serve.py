@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import click
@@ -16,15 +17,16 @@ from waypost import demo as showcase
 from waypost.admin.app import create
 from waypost.admin.server import serving
 from waypost.cli.options import config_option, load_or_exit, paths_of
-from waypost.config.load import Loaded
-from waypost.config.settings import Address
+from waypost.config.load import Loaded, load
+from waypost.config.settings import Address, Settings
 from waypost.envoy.binary import find_envoy
 from waypost.envoy.child import Command, EndedError
 from waypost.envoy.folder import FolderError, run_folder
 from waypost.envoy.ports import bind, numeric
 from waypost.envoy.roots import find_ca_file
 from waypost.envoy.supervisor import Plan, Supervisor
-from waypost.errors import Exit, WaypostError
+from waypost.errors import ConfigError, Exit, WaypostError
+from waypost.policy import Policy
 
 
 @click.command()
@@ -71,6 +73,7 @@ def serve(
                 loaded.policy,
                 settings,
                 _worker(paths),
+                partial(_reload, paths),
                 find_ca_file(),
                 _showcase() if demo else (),
                 _demo_addresses(loaded) if demo else (),
@@ -98,6 +101,14 @@ def _worker(paths: Sequence[Path]) -> tuple[str, ...]:
     # -P: a module beside the operator's file must not take the place of ours.
     named = (word for path in paths for word in ("-c", str(path)))
     return (sys.executable, "-P", "-m", "waypost.cli", "extproc", *named)
+
+
+def _reload(paths: Sequence[Path]) -> tuple[Policy, Settings] | None:
+    try:
+        loaded = load(paths, os.environ)
+    except ConfigError:
+        return None
+    return loaded.policy, loaded.settings
 
 
 def _showcase() -> tuple[Command, ...]:

@@ -67,10 +67,19 @@ class Command:
 
 
 class Child:
-    """One command and the process that runs it now."""
+    """One command and the process that runs it now.
 
-    def __init__(self, command: Command, tell: Tell) -> None:
+    Args:
+        command: what to run.
+        tell: where restarts are told.
+        before_restart: called each time before it is started again.
+    """
+
+    def __init__(
+        self, command: Command, tell: Tell, before_restart: Callable[[], None] = lambda: None
+    ) -> None:
         self.command = command
+        self._before_restart = before_restart
         self.restarts = 0
         self.last_words: deque[str] = deque(maxlen=20)
         self._tell = tell
@@ -103,6 +112,7 @@ class Child:
                 "restart", child=self.command.name, exit=code, restarts=self.restarts, delay_seconds=delay
             )
             await asyncio.sleep(delay)
+            self._before_restart()
 
     async def stop(self, number: signal.Signals, patience: float) -> None:
         """Send a signal and wait for the end; after `patience` seconds it is killed."""

@@ -8,7 +8,7 @@ import os
 import signal
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
@@ -17,7 +17,7 @@ from waypost.config.settings import Address, Settings
 from waypost.envoy import publish
 from waypost.envoy.child import Child, Command, Tell
 from waypost.envoy.control import Control, accepts, connects, get_models
-from waypost.envoy.resources import Wiring, bootstrap, resources
+from waypost.envoy.resources import Resources, Wiring, bootstrap, resources
 from waypost.errors import WaypostError
 from waypost.policy import Policy
 
@@ -44,7 +44,8 @@ class Plan:
     Attributes:
         folder: sockets, documents and logs; ours alone.
         envoy: the executable.
-        worker: command line of the ext_proc worker, without sockets.
+        worker: command line of the ext_proc worker, without sockets; it reads the configuration itself.
+        reload: the configuration as it is now; None = it cannot be used.
         beside: further commands that must run, and addresses that must answer before traffic would succeed.
         access_log: see `Wiring`.
     """
@@ -54,6 +55,7 @@ class Plan:
     policy: Policy
     settings: Settings
     worker: tuple[str, ...]
+    reload: Callable[[], tuple[Policy, Settings] | None]
     ca_file: str
     beside: tuple[Command, ...] = ()
     awaited: tuple[Address, ...] = ()
@@ -80,8 +82,10 @@ class Supervisor:
         self._control = Control(plan.folder / "envoy.sock")
         # The worker ends when the pipe's other end, which nobody else holds, is closed.
         self._leash = os.pipe()
+        self._policies: tuple[Policy, ...] = (plan.policy,)
+        self._resources = self._make(plan.settings)
         self._envoy = Child(self._envoy_command(environ), tell)
-        self._worker = Child(self._worker_command(environ), tell)
+        self._worker = Child(self._worker_command(environ), tell, self._follow)
         self._beside = [Child(command, tell) for command in plan.beside]
 
     async def run(self, on_ready: Callable[[], None]) -> None:
@@ -206,14 +210,32 @@ class Supervisor:
                 loop.remove_signal_handler(number)
 
     def _publish(self) -> None:
-        folder, plan = self._plan.folder, self._plan
-        wiring = Wiring(f"unix:{self._router}", f"unix:{self._upstream}", plan.ca_file, plan.access_log)
-        made = resources((plan.policy,), plan.settings, wiring, folder / "rds")
-        for kind, documents in publish.first(made):
+        folder = self._plan.folder
+        for kind, documents in publish.first(self._resources):
             publish.put(folder, kind, documents)
         publish.write(
             folder / "bootstrap.json", bootstrap(folder / "envoy.sock", folder / "lds", folder / "cds")
         )
+
+    def _follow(self) -> None:
+        """The worker will read the configuration anew: Envoy must know the hops of what it finds there."""
+        fresh = self._plan.reload()
+        if fresh is None:
+            return  # the worker says why
+        policy, settings = fresh
+        if policy.revision != self._policies[0].revision:
+            self._policies = (policy, self._policies[0])
+            self._tell("config_changed", revision=policy.revision)
+        made = self._make(settings)
+        for kind, documents in publish.change(self._resources, made):
+            publish.put(self._plan.folder, kind, documents)
+        self._resources = made
+
+    def _make(self, settings: Settings) -> Resources:
+        plan = self._plan
+        wiring = Wiring(f"unix:{self._router}", f"unix:{self._upstream}", plan.ca_file, plan.access_log)
+        settings = replace(settings, listen=plan.settings.listen)  # the address was tried at the start
+        return resources(self._policies, settings, wiring, plan.folder / "rds")
 
     def _envoy_command(self, environ: Mapping[str, str]) -> Command:
         folder = self._plan.folder
