@@ -3,13 +3,18 @@
 A low layer on purpose: signals, stores and settings import it, and it imports none of them.
 """
 
-from collections.abc import Mapping
+import ast
+import inspect
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
+from textwrap import dedent
 from typing import Any, TypeVar, dataclass_transform
 
 from pydantic import ConfigDict, GetJsonSchemaHandler, TypeAdapter
 from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 T = TypeVar("T")
 
@@ -21,7 +26,7 @@ def configurable(cls: type[T]) -> type[T]:
     Attribute docstrings are user documentation: they become the schema's descriptions, inherited ones too.
     """
     hooks: dict[str, Any] = {
-        "__pydantic_config__": ConfigDict(extra="forbid", use_attribute_docstrings=True),
+        "__pydantic_config__": ConfigDict(extra="forbid"),
         "__get_pydantic_json_schema__": classmethod(_describe),
     }
     for name, value in hooks.items():
@@ -29,16 +34,27 @@ def configurable(cls: type[T]) -> type[T]:
     return dataclass(frozen=True, slots=True, kw_only=True)(cls)
 
 
-def _describe(cls: type[Any], core: Any, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-    """Describe inherited fields: pydantic reads the docstrings that stand in the class itself only."""
+def _describe(cls: type[Any], core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+    """Describe the fields, when a schema is asked for: reading the source would slow down every start."""
     reference = handler(core)
     properties = handler.resolve_ref_schema(reference).get("properties", {})
-    for base in cls.__mro__[1:]:
+    for base in cls.__mro__:
         if "__pydantic_config__" in vars(base):
-            for name, inherited in schema(base)["properties"].items():
-                if "description" in inherited:
-                    properties[name].setdefault("description", inherited["description"])
+            for name, text in _docstrings(base):
+                properties[name].setdefault("description", text)
     return reference
+
+
+def _docstrings(cls: type[Any]) -> Iterator[tuple[str, str]]:
+    """Fields that a string literal follows, as their class is written."""
+    written = ast.parse(dedent(inspect.getsource(cls))).body[0]
+    for field, after in pairwise(written.body if isinstance(written, ast.ClassDef) else ()):
+        match field, after:
+            case ast.AnnAssign(target=ast.Name(name)), ast.Expr(ast.Constant(str(text))):
+                if "ClassVar" not in ast.unparse(field.annotation):
+                    yield name, inspect.cleandoc(text)
+            case _:
+                pass
 
 
 @lru_cache(maxsize=256)
