@@ -48,14 +48,14 @@ format: $(VENV)/.dev  ## Format and apply safe lint fixes
 
 .PHONY: docs
 docs: $(VENV)/.dev  ## Write generated pages, and the outputs of example commands, again
-	$(BIN)/python docs/generate.py
+	$(BIN)/python -m docs.generate
 	$(BIN)/python -m tests.docs.examples
 
 .PHONY: bench
 bench: $(VENV)/.dev  ## Added latency, throughput and CPU against plain Envoy, in one run; takes minutes
 	command -v wrk > /dev/null && command -v cc > /dev/null \
 		|| { apt-get update -qq && apt-get install -y -qq wrk gcc libc6-dev; }
-	$(BIN)/python bench/router.py
+	$(BIN)/python -m bench.router $(BENCH)
 
 ##@ Maintain
 .PHONY: lock

@@ -1,7 +1,7 @@
 """What a keyword-routed request costs over plain Envoy, in one run on one machine.
 
-    make bench                            # or: python bench/router.py --rounds 5 --seconds 3
-    python bench/router.py --write        # also bench/results/router.json
+    make bench                            # or: python -m bench.router --rounds 5 --seconds 3
+    make bench BENCH=--write              # also bench/results/router.json, which `make docs` draws tables from
 
 Targets take turns in every round, so that what the machine does besides hits all of them:
 
@@ -32,6 +32,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
+from bench.report import table
 from waypost.config.load import load
 from waypost.config.settings import Address
 from waypost.dialects.openai_chat import parse
@@ -345,30 +346,6 @@ def row(connections: int, size: int, name: str, of: list[Sample], base: list[Sam
         "added_p99_us": middle(s.p99_us - b.p99_us for s, b in pairs),
         "cpu_us": {process: middle(s.cpu_us[process] for s in of) for process in of[0].cpu_us},
     }
-
-
-def table(result: dict[str, Any]) -> str:
-    """The rows as Markdown, milliseconds where a person reads them."""
-    titles = ("c", "prompt", "target", "requests/s", "p50 ms", "p99 ms", "added p50 ms", "added p99 ms")
-    head = (*titles, "CPU µs: Envoy", "CPU µs: worker")
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, ["---"] * len(head), *lines(result)))
-
-
-def lines(result: dict[str, Any]) -> Iterator[list[str]]:
-    for r in result["rows"]:
-        own = r["target"] in {"router", "waypost"}
-        yield [
-            str(r["connections"]),
-            f"{r['prompt_bytes']:,} B",
-            f"`{r['target']}`",
-            f"{r['requests_per_second']:,.0f}",
-            f"{r['p50_us'] / 1000:.2f}",
-            f"{r['p99_us'] / 1000:.2f}",
-            f"{r['added_p50_us'] / 1000:.2f}" if own else "",
-            f"{r['added_p99_us'] / 1000:.2f}" if own else "",
-            f"{r['cpu_us']['envoy']:.0f}" if r["cpu_us"] else "",
-            f"{r['cpu_us']['worker']:.0f}" if own else "",
-        ]
 
 
 def main() -> None:

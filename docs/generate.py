@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from bench.report import conditions, summary, table
 from waypost.cli import cli
 from waypost.config.schema import json_schema
 from waypost.configurable import schema
@@ -19,7 +20,8 @@ from waypost.signals.base import Signal
 from waypost.signals.registry import BUILT_IN
 from waypost.transport.phases import PHASES
 
-REFERENCE = Path(__file__).parent / "reference"
+ROOT = Path(__file__).parents[1]
+REFERENCE = ROOT / "docs" / "reference"
 MADE = "<!-- Written by docs/generate.py (`make docs`); edit the code it is drawn from. -->"
 
 
@@ -204,6 +206,27 @@ PAGES: Mapping[str, Callable[[], Iterator[str]]] = {
 }
 
 
+def measured(figures: Callable[[dict[str, Any]], str]) -> str:
+    """Figures of the last committed run of the router benchmark, with the conditions."""
+    result = json.loads((ROOT / "bench/results/router.json").read_text())
+    return f"{figures(result)}\n\nMeasured on {conditions(result)}"
+
+
+SECTIONS: Mapping[str, Callable[[], str]] = {
+    "README.md": lambda: measured(summary),
+    "docs/explanation/performance.md": lambda: measured(table),
+}
+"""Hand-written pages with one part that is drawn, between two comments."""
+
+
+def with_section(name: str) -> str:
+    """The text of such a page, as it should stand in the file."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    before, begin, rest = text.partition("<!-- measured -->\n")
+    _, end, after = rest.partition("<!-- /measured -->")
+    return f"{before}{begin}{SECTIONS[name]()}\n{end}{after}"
+
+
 def page(name: str) -> str:
     """The text of one page, as it should stand in the file."""
     title, _, rest = "\n".join(PAGES[name]()).partition("\n")
@@ -213,5 +236,7 @@ def page(name: str) -> str:
 if __name__ == "__main__":
     for name in PAGES:
         (REFERENCE / name).write_text(page(name), encoding="utf-8")
+    for name in SECTIONS:
+        (ROOT / name).write_text(with_section(name), encoding="utf-8")
     editors = Path(__file__).parents[1] / "examples" / "waypost.schema.json"
     editors.write_text(json.dumps(json_schema(BUILT_IN), indent=2) + "\n", encoding="utf-8")
