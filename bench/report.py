@@ -43,15 +43,20 @@ def summary(result: dict[str, Any]) -> str:
     one, plain, router = (rows[1, 200, name] for name in ("waypost", "envoy", "router"))
     many = rows[32, 200, "waypost"]
     start, idle = result["start"], result["idle_pss_mb"]
+    cpu = many["cpu_us"]
     cells = {
-        "added at one connection, p50": f"{one['added_p50_us'] / 1000:.2f} ms (plain Envoy {plain['p50_us'] / 1000:.2f} ms)",
-        "of which the router filter": f"{router['added_p50_us'] / 1000:.2f} ms",
-        "deciding itself, in process": f"{result['deciding_us']['200'] / 1000:.2f} ms",
+        "added at one connection, p50": f"{_ms(one['added_p50_us'])} (plain Envoy {_ms(plain['p50_us'])})",
+        "of which the router filter": _ms(router["added_p50_us"]),
+        "deciding itself, in process": _ms(result["deciding_us"]["200"]),
         "requests per second at 32 connections": f"{many['requests_per_second']:,.0f}",
-        "CPU per request, worker / Envoy": f"{many['cpu_us']['worker'] / 1000:.2f} / {many['cpu_us']['envoy'] / 1000:.2f} ms",
+        "CPU per request then, worker and Envoy": f"{_ms(cpu['worker'])} and {_ms(cpu['envoy'])}",
         "start to ready": f"{start['ready_seconds']:.1f} s",
         "idle memory, supervisor + worker": f"{idle['supervisor'] + idle['worker']:.0f} MB (PSS)",
     }
     return "\n".join(
         ["| a keyword-routed request | |", "|---|---|", *(f"| {k} | {v} |" for k, v in cells.items())]
     )
+
+
+def _ms(microseconds: float) -> str:
+    return f"{microseconds / 1000:.2f} ms"

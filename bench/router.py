@@ -1,7 +1,7 @@
 """What a keyword-routed request costs over plain Envoy, in one run on one machine.
 
     make bench                            # or: python -m bench.router --rounds 5 --seconds 3
-    make bench BENCH=--write              # also bench/results/router.json, which `make docs` draws tables from
+    make bench BENCH=--write              # also bench/results/router.json; `make docs` draws tables from it
 
 Targets take turns in every round, so that what the machine does besides hits all of them:
 
