@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 from waypost.attempt import hops_of
@@ -58,17 +58,14 @@ async def worker(policy: Policy, settings: Settings, router: str, upstream: str)
     """
     policies = Policies(policy)
     limit = settings.max_body_bytes
-    audit = AuditLog.open(settings.audit, settings.state_dir, revision=policy.revision)
-    try:
+    async with AsyncExitStack() as stack:
+        audit = AuditLog.open(settings.audit, settings.state_dir, revision=policy.revision)
+        stack.push_async_callback(audit.close)
+        # Requests that are decided still have attempts before them, so the upstream role stops last.
+        server = await listen(upstream, lambda: Upstream(policies.hops), limit)
+        stack.push_async_callback(server.stop, 1)
         # The wall clock is asked here, at the rim; below it is a value.
         routing = Routing(policies.current, audit, time.time, started=int(time.time()))  # noqa: TID251
-        router_server = await listen(router, lambda: Router(routing), limit)
-        upstream_server = await listen(upstream, lambda: Upstream(policies.hops), limit)
-        try:
-            yield policies
-        finally:
-            # Requests that are decided still have attempts before them, so the upstream role goes last.
-            await router_server.stop(DRAIN_SECONDS)
-            await upstream_server.stop(1)
-    finally:
-        await audit.close()
+        server = await listen(router, lambda: Router(routing), limit)
+        stack.push_async_callback(server.stop, DRAIN_SECONDS)
+        yield policies

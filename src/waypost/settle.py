@@ -6,6 +6,7 @@ Rule 2: credentials and model names are the gateway's own, so an answer that ref
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Final
 
 from waypost.dialects.openai_chat import error
@@ -28,9 +29,14 @@ _PROVIDERS_OWN: Final = (
 _OURS: Final = ("x-waypost-", "x-vsr-", "x-envoy-")
 """Beginnings of response headers in which only the gateway speaks; removed, whoever sent them."""
 
-_RETRIED_BY_SDKS: Final = frozenset({408, 409, 429})
 _WAITING: Final = ("retry-after", "retry-after-ms")
-_CREDENTIALS_REJECTED: Final = frozenset({401, 403})
+_JSON: Final = frozenset({"application/json", "application/problem+json"})
+
+_GOOD: Final = range(200, 300)
+_REDIRECT: Final = range(300, 400)
+_BAD: Final = range(400, 600)
+_SERVER: Final = range(500, 600)
+_RETRIED_BY_SDKS: Final = frozenset({408, 409, 429, *_SERVER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +65,7 @@ class Settled:
         return AuditRecord(
             type="result",
             request_id=request_id,
-            outcome="ok" if self.status < 400 else "error",  # noqa: PLR2004 - HTTP
+            outcome="error" if self.status in _BAD else "ok",
             target=(self.endpoint.provider.name,) if self.endpoint else (),
             config_sha256=revision,
             status=self.status,
@@ -85,7 +91,7 @@ def settle(selection: Selection, attempts: int, headers: Mapping[str, str]) -> S
     code, status, body = _replacement(status, headers.get("content-type", ""), endpoint)
     if body is not None:
         own |= {name: headers[name] for name in _WAITING if name in headers}
-    if status < 300:  # noqa: PLR2004 - HTTP
+    if status in _GOOD:
         own["x-vsr-selected-model"] = endpoint.model
         own["x-vsr-selected-reasoning"] = "off"
         own["x-vsr-injected-system-prompt"] = "false"
@@ -100,30 +106,24 @@ def settle(selection: Selection, attempts: int, headers: Mapping[str, str]) -> S
 
 def _replacement(status: int, content_type: str, endpoint: Endpoint) -> tuple[str, int, bytes | None]:
     """Error code, status and body for the client; no body = the provider's own passes."""
-    name = endpoint.name
-    if status in _CREDENTIALS_REJECTED:
-        message = f"The provider of model {name!r} refused the gateway's credentials."
-        return _own("provider_rejected_credentials", 502, message)
-    if status == 404:  # noqa: PLR2004 - HTTP
-        message = f"The provider of model {name!r} does not know what the gateway calls it."
-        return _own("provider_model_not_found", 502, message)
-    if 300 <= status < 400:  # noqa: PLR2004 - HTTP; the client must not take its key to wherever this points
-        return _own("provider_redirected", 502, f"The provider of model {name!r} answered with a redirect.")
-    if status >= 400 and not _is_json(content_type):  # noqa: PLR2004 - HTTP
-        return _own(
-            "provider_error", status, f"The provider of model {name!r} answered with status {status}."
-        )
+    provider = f"The provider of model {endpoint.name!r}"
+    if status in {401, 403}:
+        return _own("provider_rejected_credentials", 502, f"{provider} refused the gateway's credentials.")
+    if status == HTTPStatus.NOT_FOUND:
+        return _own("provider_model_not_found", 502, f"{provider} does not know what the gateway calls it.")
+    if status in _REDIRECT:  # the client must not take its key to wherever this points
+        return _own("provider_redirected", 502, f"{provider} answered with a redirect.")
+    if status in _BAD and content_type.partition(";")[0].strip().lower() not in _JSON:
+        return _own("provider_error", status, f"{provider} answered with status {status}.")
     return "", status, None
 
 
 def _own(code: str, status: int, message: str) -> tuple[str, int, bytes]:
-    if status == 429:  # noqa: PLR2004 - HTTP
-        return code, status, error(message, "rate_limit_error", code)
-    return code, status, error(message, "server_error" if status >= 500 else "invalid_request_error", code)  # noqa: PLR2004
-
-
-def _is_json(content_type: str) -> bool:
-    return content_type.partition(";")[0].strip().lower() in {"application/json", "application/problem+json"}
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        kind = "rate_limit_error"
+    else:
+        kind = "server_error" if status in _SERVER else "invalid_request_error"
+    return code, status, error(message, kind, code)
 
 
 def _is_spent(status: int, attempts: int, headers: Mapping[str, str]) -> bool:
@@ -131,5 +131,4 @@ def _is_spent(status: int, attempts: int, headers: Mapping[str, str]) -> bool:
 
     A chain of one was not retried here, and a provider that names a time to wait is to be believed.
     """
-    failed = status >= 500 or status in _RETRIED_BY_SDKS  # noqa: PLR2004 - HTTP
-    return failed and attempts > 1 and not any(name in headers for name in _WAITING)
+    return status in _RETRIED_BY_SDKS and attempts > 1 and not any(name in headers for name in _WAITING)

@@ -4,12 +4,14 @@ import asyncio
 import logging
 import os
 import signal
+import sys
 from ipaddress import ip_address
 
 import click
 
 from waypost.cli.options import config_option, load_or_exit
 from waypost.config.load import Loaded
+from waypost.errors import EngineError, Exit
 from waypost.runtime import worker
 
 log = logging.getLogger(__name__)
@@ -42,7 +44,11 @@ def extproc(config: tuple[str, ...], router: str, upstream: str, parent_fd: int 
                 bold=True,
                 err=True,
             )
-    asyncio.run(_serve(loaded, router, upstream, parent_fd))
+    try:
+        asyncio.run(_serve(loaded, router, upstream, parent_fd))
+    except EngineError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(Exit.PROVIDER)
 
 
 async def _serve(loaded: Loaded, router: str, upstream: str, parent_fd: int | None) -> None:

@@ -6,6 +6,7 @@ headers -> body -> decision -> response headers -> result. State dies with the s
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from typing import Final, assert_never
 from urllib.parse import unquote
 
@@ -175,7 +176,7 @@ class Router:
                 kind, body = completion(request, text, self._request_id, int(self._routing.now()))
                 return self._reply(Reply(200, "answered", body, content_type=kind))
             case Refuse(status, code, text):
-                kind = "server_error" if status >= 500 else "policy_violation"  # noqa: PLR2004 - HTTP
+                kind = "server_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "policy_violation"
                 return self._reply(Reply(status, code, error(text, kind, code), ((SHOULD_RETRY, "false"),)))
             case _:
                 assert_never(outcome)
