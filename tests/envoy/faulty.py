@@ -207,11 +207,13 @@ def stalls_mid_stream(texts: Sequence[str]) -> Behaviour:
     return behaviour
 
 
-def cuts_mid_stream(texts: Sequence[str]) -> Behaviour:
-    """Some events, then the connection is closed without the final chunk."""
+def cuts_mid_stream(texts: Sequence[str], gate: Callable[[int], Awaitable[None]] | None = None) -> Behaviour:
+    """Some events, then (once `gate` opens) the connection is closed without the final chunk."""
 
     async def behaviour(exchange: Exchange) -> None:
         await exchange.send(_head(200, _SSE) + b"".join(_chunk(event(text)) for text in texts))
+        if gate:
+            await gate(len(texts))
         exchange.writer.close()
         raise Closed
 

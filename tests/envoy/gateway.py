@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,7 @@ class Gateway:
     admin: int
     state: Path
     log: Path
+    clients: list[openai.OpenAI] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -72,9 +73,9 @@ class Gateway:
 
     def sdk(self, **options: Any) -> openai.OpenAI:
         """The official client; it does not retry, so that a test sees each answer."""
-        return openai.OpenAI(
-            base_url=f"{self.url}/v1", **({"api_key": "client-key", "max_retries": 0} | options)
-        )
+        fixed: dict[str, Any] = {"base_url": f"{self.url}/v1", "api_key": "client-key", "max_retries": 0}
+        self.clients.append(openai.OpenAI(**(fixed | options)))
+        return self.clients[-1]
 
     def request(
         self,
@@ -93,16 +94,16 @@ class Gateway:
             if content is not None:
                 connection.putheader("content-length", str(len(content)))
             connection.endheaders(content)
-            response = connection.getresponse()
-            return Response(response.status, response.getheaders(), response.read())
+            with connection.getresponse() as response:
+                return Response(response.status, response.getheaders(), response.read())
 
     def raw(self, data: bytes) -> Response:
         """Send bytes that need not be HTTP; the first answer."""
         with socket.create_connection(("127.0.0.1", self.port), PATIENCE) as client:
             client.sendall(data)
-            response = http.client.HTTPResponse(client)
-            response.begin()
-            return Response(response.status, response.getheaders(), response.read())
+            with http.client.HTTPResponse(client) as response:
+                response.begin()
+                return Response(response.status, response.getheaders(), response.read())
 
     def conversation(self, data: bytes) -> bytes:
         """Send bytes whose last request says `connection: close`; everything that comes back."""
@@ -120,10 +121,11 @@ class Gateway:
         """One user message."""
         return self.post(question(text, model, **fields))
 
-    def audit(self) -> list[dict[str, Any]]:
-        """All records written so far, in order."""
-        files = sorted(self.state.rglob("*.jsonl"))
-        return [json.loads(line) for file in files for line in file.read_text().splitlines()]
+    def records(self, request_id: str | None, kind: str) -> list[dict[str, Any]]:
+        """What the audit log says of a request by now; the last line may still be on its way."""
+        text = "".join(file.read_text() for file in sorted(self.state.rglob("audit-*.jsonl")))
+        lines = (json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n"))
+        return [line for line in lines if line["request_id"] == request_id and line["type"] == kind]
 
     def ready(self) -> int:
         """Status of `/ready`; 0 when nobody listens."""
@@ -131,7 +133,8 @@ class Gateway:
         with contextlib.closing(connection):
             try:
                 connection.request("GET", "/ready")
-                return connection.getresponse().status
+                with connection.getresponse() as response:
+                    return response.status
             except (OSError, http.client.HTTPException):
                 return 0
 
@@ -185,7 +188,8 @@ class Gateway:
         connection.sock.connect(bootstrap["admin"]["address"]["pipe"]["path"])
         with contextlib.closing(connection):
             connection.request("GET", path)
-            return connection.getresponse().read().decode()
+            with connection.getresponse() as response:
+                return response.read().decode()
 
     def stats(self, pattern: str) -> dict[str, int]:
         """Envoy's counters and gauges whose name contains `pattern`."""
@@ -257,6 +261,8 @@ def run_serve(
 
 def _stop(gateway: Gateway) -> None:
     """SIGTERM, then SIGKILL for whatever is left, orphans included; nothing survives a test."""
+    for client in gateway.clients:
+        client.close()
     gateway.process.terminate()
     try:
         gateway.process.wait(PATIENCE)

@@ -5,13 +5,24 @@ import http.client
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from uuid import uuid4
 
 import openai
 import pytest
 
-from tests.envoy.faulty import Behaviour, cuts_mid_stream, fails, html, reset, respond, silent
+from tests.envoy.faulty import (
+    Behaviour,
+    Exchange,
+    answers,
+    cuts_mid_stream,
+    fails,
+    html,
+    reset,
+    respond,
+    silent,
+)
 from tests.envoy.gateway import Gateway, question
-from tests.envoy.world import World, chain, model, vault
+from tests.envoy.world import EIGHTFOLD, PAIRS, WIRE_NAMES, World, chain, model, vault
 
 Ask = Callable[[Gateway, str], tuple[str, str]]
 
@@ -150,6 +161,52 @@ def test_a_chain_inside_the_boundary_fails_over(gateway: Gateway, world: World, 
     assert ask(gateway, vault("indead", "in1")) == ("This is in1", "2")
 
 
+def test_a_chain_of_eight_is_walked_to_its_end(gateway: Gateway, world: World, ask: Ask) -> None:
+    """Providers may come twice, with another model each time."""
+    for name in ("out1", "out2", "in1", "in2"):
+        world[name].behaviour = fails(500)
+    world["out3"].script = [fails(500)]
+    assert ask(gateway, EIGHTFOLD) == ("This is out3", "8")
+    assert world.got() == {"out1": 2, "out2": 1, "out3": 2, "in1": 1, "in2": 2}
+    assert [r.json["model"] for r in world["out3"].requests] == [WIRE_NAMES["out3"], "second-out3"]
+    assert [r.json["model"] for r in world["in2"].requests] == [WIRE_NAMES["in2"], "second-in2"]
+    for upstream in world.upstreams.values():
+        assert all(r.header("content-length") == str(len(r.body)) for r in upstream.requests)
+
+
+def test_many_at_once_do_not_mix(gateway: Gateway, world: World) -> None:
+    """Each request names who fails for it; it must be answered by the next one, with its own text."""
+
+    def moody(name: str) -> Behaviour:
+        async def behaviour(exchange: Exchange) -> None:
+            mark = exchange.request.json["user"]
+            wanted = fails(500) if f"not-{name}" in mark else answers(f"{name} for {mark}")
+            await wanted(exchange)
+
+        return behaviour
+
+    for name, upstream in world.upstreams.items():
+        upstream.behaviour = moody(name)
+    cases = [(first, second, number % 3 > 0) for number, (first, second) in enumerate(PAIRS * 10)]
+
+    def one(case: tuple[str, str, bool]) -> None:
+        first, second, fails_first = case
+        mark = f"{'not-' if fails_first else ''}{first} {uuid4()}"
+        response = gateway.ask(chain(first, second), user=mark)
+        answered = second if fails_first else first
+        assert response.json["choices"][0]["message"]["content"] == f"{answered} for {mark}"
+        assert response.header("x-waypost-model") == model(answered)
+
+    with ThreadPoolExecutor(32) as pool:
+        assert len(list(pool.map(one, cases))) == 200
+    assert not [
+        r
+        for name, up in world.upstreams.items()
+        for r in up.requests
+        if name not in r.json["messages"][0]["content"]
+    ]
+
+
 def test_forty_failovers_at_once(gateway: Gateway, world: World) -> None:
     world["out1"].behaviour = fails(500)
     with ThreadPoolExecutor(40) as pool:
@@ -162,10 +219,7 @@ def test_the_result_is_on_record(gateway: Gateway, world: World) -> None:
     world["out1"].behaviour = fails(500)
     found = gateway.ask(chain("out1", "out2")).header("x-waypost-request-id")
 
-    def results() -> list[dict[str, Any]]:
-        return [r for r in gateway.audit() if r["type"] == "result" and r["request_id"] == found]
-
-    gateway.until(results, "a result in the audit log")
-    (result,) = results()
+    gateway.until(lambda: gateway.records(found, "result"), "a result in the audit log")
+    (result,) = gateway.records(found, "result")
     assert (result["attempts"], result["status"], result["outcome"]) == (2, 200, "ok")
     assert any("out2" in target for target in result["target"])

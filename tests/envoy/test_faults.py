@@ -3,7 +3,8 @@
 import contextlib
 import http.client
 import json
-import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -18,23 +19,39 @@ from tests.envoy.faulty import (
     stalls_mid_stream,
     stream,
 )
-from tests.envoy.gateway import Gateway, Response, is_alive, question, wait_until
+from tests.envoy.gateway import Gateway, Response, question
 from tests.envoy.world import World, chain, vault
+from waypost.errors import Exit
 
 
-def broken_stream(gateway: Gateway) -> list[str | None]:
+def broken_stream(gateway: Gateway, on_word: Callable[[], None] = lambda: None) -> list[str | None]:
     """The words of a stream that must end as a broken transfer."""
-    chunks = gateway.sdk().chat.completions.create(**question(chain("out1", "out2")), stream=True)
     words: list[str | None] = []
+
+    def read() -> None:
+        for chunk in chunks:
+            words.append(chunk.choices[0].delta.content)
+            on_word()
+
+    chunks = gateway.sdk().chat.completions.create(**question(chain("out1", "out2")), stream=True)
     with pytest.raises(openai.APIConnectionError):
-        words.extend(chunk.choices[0].delta.content for chunk in chunks)
+        read()
     return words
 
 
 def test_a_stream_that_is_cut_is_an_error_not_an_end(gateway: Gateway, world: World) -> None:
-    world["out1"].behaviour = cuts_mid_stream(["one", "two"])
-    assert broken_stream(gateway) == ["one", "two"]
+    gate = world["out1"].gate()
+    world["out1"].behaviour = cuts_mid_stream(["one"], gate)
+    assert broken_stream(gateway, gate.open) == ["one"]
     assert world.got() == {"out1": 1}  # after the first byte nobody else is asked
+
+
+def test_a_stream_that_is_cut_at_once_is_never_a_clean_end(gateway: Gateway, world: World) -> None:
+    """Envoy may learn of the cut while the headers still wait for the router: then it is a plain error."""
+    world["out1"].behaviour = cuts_mid_stream(["one", "two"])
+    for _ in range(20):
+        with pytest.raises((openai.APIConnectionError, openai.InternalServerError)):
+            list(gateway.sdk().chat.completions.create(**question(chain("out1")), stream=True))
 
 
 def test_a_stream_that_stalls_is_ended_as_broken(impatient: Gateway, world: World) -> None:
@@ -67,6 +84,9 @@ def test_a_client_that_leaves_cancels_a_request_that_has_no_answer_yet(
     connection.close()
     assert request.gone.wait(PATIENCE)
     assert world.got() == {"out1": 1}
+    name = request.header("x-request-id")
+    gateway.until(lambda: gateway.records(name, "result"), "a record of the abandoned request")
+    assert [record["outcome"] for record in gateway.records(name, "result")] == ["aborted"]
 
 
 def test_two_hundred_streams_at_once(gateway: Gateway, world: World) -> None:
@@ -150,9 +170,12 @@ def test_a_worker_killed_during_a_decision_gives_a_result_or_an_error(
         gateway.kill(gateway.worker)
         for future in futures:
             future.result(PATIENCE)
-    assert set(statuses) <= {200, 403, 500, 503}
+    assert set(statuses) <= {200, 403, 503}
     assert not [r for r in world["out1"].requests if r.mentions("vault")]
     gateway.until(lambda: serves(gateway), "a worker that serves again")
+    audit = [sys.executable, "-m", "waypost.cli", "audit", "verify", "--dir"]
+    (folder,) = {file.parent for file in gateway.state.rglob("audit-*.jsonl")}
+    assert subprocess.run([*audit, str(folder)], check=False).returncode == Exit.OK
 
 
 def test_without_a_worker_every_answer_is_an_error_of_the_api(
@@ -171,7 +194,7 @@ def test_without_a_worker_every_answer_is_an_error_of_the_api(
     for _ in range(3):
         gateway.kill(gateway.worker)
         gateway.until(back, "a worker that serves again")
-    assert seen <= {200, 500, 503}
+    assert seen <= {200, 503}
     assert gateway.ready() == 200
 
 
@@ -189,20 +212,3 @@ def test_a_killed_envoy_is_back_and_cuts_what_was_running(
     world["out1"].clear()
     gateway.until(lambda: serves(gateway), "an Envoy that serves again")
     assert gateway.envoy != envoy
-
-
-def test_nothing_is_left_behind(fresh: Callable[..., Gateway], world: World) -> None:
-    gateway = fresh()
-    children = gateway.children()
-    assert len(children) >= 2
-    gateway.process.terminate()
-    assert gateway.process.wait(PATIENCE) in {0, 143, -signal.SIGTERM}
-    assert [command for pid, command in children.items() if is_alive(pid)] == []
-
-
-def test_children_do_not_outlive_a_killed_supervisor(fresh: Callable[..., Gateway], world: World) -> None:
-    gateway = fresh()
-    children = gateway.children()
-    gateway.kill(gateway.process.pid)
-    gateway.process.wait(PATIENCE)
-    wait_until(lambda: not any(map(is_alive, children)), "all children gone")

@@ -78,6 +78,10 @@ CHAINS = (
     ("outdead", "out2", "out3"),
     ("out1", "outdead", "out3"),
 )
+EIGHTFOLD = "eightfold"
+"""A word that a rule routes along the longest chain there may be; three providers come twice."""
+_EIGHT = ("out1", "out2", "out3", "in1", "in2", "second-out1", "second-in2", "second-out3")
+
 INSIDE_CHAINS = (("in1", "in2"), ("indead", "in1"), ("in1",), ("indead",))
 
 
@@ -117,7 +121,10 @@ def config(world: World) -> dict[str, Any]:
     everywhere = ["internal", "external"]
     return {
         "providers": {name: _provider(world, name) for name in names},
-        "models": {model(name): {"provider": name, "name": WIRE_NAMES[name]} for name in names},
+        "models": {
+            **{model(name): {"provider": name, "name": WIRE_NAMES[name]} for name in names},
+            **{model(f"second-{name}"): {"provider": name, "name": f"second-{name}"} for name in PATHS},
+        },
         "routing_rules": [
             {
                 "name": "forbidden",
@@ -134,6 +141,7 @@ def config(world: World) -> dict[str, Any]:
                 "conditions": [{"type": "keyword_match", "keywords": ["opening hours"]}],
                 "action": fixed,
             },
+            _route(EIGHTFOLD, EIGHTFOLD, _EIGHT, boundary=everywhere),
             *(_route(chain(*chain_), chain(*chain_), chain_, boundary=everywhere) for chain_ in CHAINS),
         ],
         "default_model": model("out1"),
