@@ -5,6 +5,7 @@ import re
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -152,3 +153,40 @@ def test_a_word_a_boundary_looks_for_never_leaves(
 def test_without_the_word_and_with_everything_readable_it_may_leave(document: dict[str, Any]) -> None:
     document["messages"] = [{"role": "user", "content": "hello"}]
     assert leaves(json.dumps(document | {"model": "auto"}).encode(), "openai_chat")
+
+
+PICTURE = {
+    "role": "user",
+    "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}}],
+}
+HELLO = {"role": "user", "content": "hello"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"messages": [HELLO], "Messages": [PICTURE]},
+        {"messages": [HELLO], "me\u017f\u017fages": [PICTURE]},
+        {"messages": [HELLO | {"CONTENT": PICTURE["content"]}]},
+        {
+            "messages": [
+                {"role": "user", "content": [{"type": "text", "text": "hello", "Image_URL": "data:,x"}]}
+            ]
+        },
+        {"messages": [HELLO], "Model": "a-model-of-the-client"},
+    ],
+    ids=["messages", "messages with a long s", "content", "part", "model"],
+)
+def test_a_key_that_some_servers_take_for_another_is_refused(body: dict[str, Any]) -> None:
+    with pytest.raises(RequestError) as refused:
+        parse(json.dumps(body | {"model": "auto"}).encode())
+    assert refused.value.code == "duplicate_key"
+
+
+def test_keys_of_the_callers_own_may_be_spelled_as_they_like() -> None:
+    tool = {
+        "type": "function",
+        "function": {"name": "f", "parameters": {"properties": {"Role": {}, "MODEL": {}}}},
+    }
+    body = {"messages": [HELLO], "tools": [tool], "metadata": {"Model": "x"}}
+    assert leaves(json.dumps(body | {"model": "auto"}).encode(), "openai_chat")

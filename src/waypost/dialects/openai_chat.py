@@ -26,6 +26,23 @@ _MEDIA: Final[dict[str, PartKind]] = {
 }
 _TEXT: Final = frozenset({"text", "input_text", "output_text", "refusal"})
 _CALLS: Final = frozenset({"tool_calls", "function_call"})
+_READ: Final = frozenset(
+    {
+        "model",
+        "messages",
+        "input",
+        "stream",
+        "tools",
+        "functions",
+        "role",
+        "content",
+        "type",
+        *_CALLS,
+        *_TEXT,
+        *_MEDIA,
+    }
+)
+"""Keys whose values are understood, not only read."""
 _NAMED: Final = re.compile(r"\w{1,40}", re.ASCII)
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
@@ -98,7 +115,16 @@ def _load(body: bytes) -> dict[str, Any]:
         raise RequestError("The request body must be a JSON object.", 400, "invalid_json")
     if len(found) > MAX_MEMBERS:
         raise too_complex()
+    _exact(found)
     return found
+
+
+def _exact(names: Iterable[str]) -> None:
+    """Refuse `Messages`: servers written in Go take it for `messages`, and here it was only read as text."""
+    for name in names:
+        if name not in _READ and (meant := name.casefold()) in _READ:
+            message = f"A key differs from {meant!r} only in case; two readers could take different values."
+            raise RequestError(message, 400, "duplicate_key", meant)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -141,6 +167,7 @@ def _message(value: object, where: str, texts: Texts) -> Message:
     message = _object(value)
     if message is None:
         _invalid(f"`{where}` must be an object.", where)
+    _exact(message)
     role = message.get("role")
     if not isinstance(role, str) or not role:
         _invalid(f"`{where}.role` must be a non-empty string.", f"{where}.role")
@@ -169,6 +196,7 @@ def _part(value: object, where: str, texts: Texts) -> Iterator[Part]:
     part = _object(value)
     if part is None or not isinstance(part.get("type"), str):
         _invalid(f"`{where}` must be an object with a `type`.", where)
+    _exact(part)
     kind = part["type"]
     if kind not in _TEXT:
         yield Part(_MEDIA.get(kind, "unknown"), "", where)
