@@ -38,7 +38,7 @@ STRIPPED_PREFIXES: Final = ("x-waypost-", "x-envoy-", "x-vsr-looper-")
 STRIPPED_PATTERNS: Final = ("x-user-.+-key",)
 
 BUFFER_BYTES: Final = 50 * 1024 * 1024
-"""Of every cluster: with less, large requests are not retried, and Envoy 1.40.0 was seen to crash."""
+"""Least buffer of a cluster: with less, large requests are not retried, and Envoy 1.40.0 has crashed."""
 
 MESSAGE_SECONDS: Final = 10
 """Longest wait for one answer of the router; without a model it takes well under a millisecond."""
@@ -443,20 +443,20 @@ def clusters(policies: Sequence[Policy], settings: Settings, wiring: Wiring) -> 
     for policy in policies:
         providers = {**policy.providers, **providers}
     return (
-        _role_cluster(ROUTER_CLUSTER, wiring.router),
-        _role_cluster(UPSTREAM_CLUSTER, wiring.upstream),
-        *(_provider_cluster(provider, settings.timeouts, wiring.ca_file) for provider in providers.values()),
+        _role_cluster(ROUTER_CLUSTER, wiring.router, settings),
+        _role_cluster(UPSTREAM_CLUSTER, wiring.upstream, settings),
+        *(_provider_cluster(provider, settings, wiring.ca_file) for provider in providers.values()),
     )
 
 
-def _role_cluster(name: str, target: str) -> Document:
+def _role_cluster(name: str, target: str, settings: Settings) -> Document:
     kind, address = _target(target)
     remote: Document = {"connection_keepalive": {"interval": "30s", "timeout": "5s"}}
     return {
         "name": name,
         "type": kind,
         "connect_timeout": "1s",
-        "per_connection_buffer_limit_bytes": BUFFER_BYTES,
+        "per_connection_buffer_limit_bytes": _buffer(settings),
         # One stream per request and one per attempt, open as long as the answer is: no small limit fits.
         "circuit_breakers": _breakers(100_000),
         "load_assignment": {"cluster_name": name, "endpoints": [_hosts(address)]},
@@ -466,7 +466,7 @@ def _role_cluster(name: str, target: str) -> Document:
     }
 
 
-def _provider_cluster(provider: Provider, timeouts: Timeouts, ca_file: str) -> Document:
+def _provider_cluster(provider: Provider, settings: Settings, ca_file: str) -> Document:
     """One provider.
 
     Envoy retries a refused connection along the chain but not a cluster without hosts, which is what a name
@@ -479,8 +479,8 @@ def _provider_cluster(provider: Provider, timeouts: Timeouts, ca_file: str) -> D
         "type": "STATIC" if _is_ip(provider.host) else "STRICT_DNS",
         "dns_lookup_family": "V4_PREFERRED",
         "wait_for_warm_on_init": False,  # a slow name server must not keep other providers waiting
-        "connect_timeout": _seconds(timeouts.connect_seconds),
-        "per_connection_buffer_limit_bytes": BUFFER_BYTES,
+        "connect_timeout": _seconds(settings.timeouts.connect_seconds),
+        "per_connection_buffer_limit_bytes": _buffer(settings),
         "circuit_breakers": _breakers(10_000),
         "outlier_detection": OUTLIERS,
         "load_assignment": {
@@ -588,6 +588,10 @@ def _is_ip(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _buffer(settings: Settings) -> int:
+    return max(BUFFER_BYTES, settings.max_body_bytes)
 
 
 def _seconds(seconds: float) -> str:

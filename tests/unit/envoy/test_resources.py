@@ -252,6 +252,15 @@ def test_failovers_do_not_run_out_of_retries() -> None:
         assert found["per_connection_buffer_limit_bytes"] == 50 * 2**20
 
 
+@pytest.mark.parametrize(("limit", "buffer"), [(1024, 50 * 2**20), (80 * 2**20, 80 * 2**20)])
+def test_clusters_buffer_whatever_body_is_allowed_and_never_less_than_is_safe(
+    limit: int, buffer: int
+) -> None:
+    found = documents(policy(provider("a")), settings=Settings(max_body_bytes=limit))["cds"]
+
+    assert {c["per_connection_buffer_limit_bytes"] for c in found} == {buffer}
+
+
 def test_the_upstream_filter_sees_headers_before_they_leave_and_no_response() -> None:
     options = cluster("a", policy(provider("a")))["typed_extension_protocol_options"]
     filters = options["envoy.extensions.upstreams.http.v3.HttpProtocolOptions"]["http_filters"]
