@@ -42,7 +42,8 @@ class Budget:
     def candidates(self, pattern: "re2.Pattern", text: str) -> Iterator[tuple[int, int]]:
         """Matches in characters, as long as the budget lasts."""
         for span in spans(pattern, encode(text)):
-            if not self.spend():
+            # A long row of numbers is one match, and is looked through.
+            if not self.spend(1 + (span[1] - span[0]) // _CHARACTERS):
                 return
             yield span
 
@@ -53,6 +54,7 @@ def detect(kind: str, text: str, regions: Sequence[str], budget: Budget) -> Iter
 
 
 _CHECK: Final = 10
+_CHARACTERS: Final = 64
 _DASHES: Final = r"\-\x{2010}-\x{2015}"
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from operator import itemgetter
 from typing import ClassVar, Final, Literal, Self
@@ -19,6 +19,9 @@ from waypost.signals.wording import quoted
 
 _CHUNK: Final = 1 << 16
 """Characters searched at once: bounds what a text full of hits makes the search library return."""
+
+_EFFORT: Final = 2_000_000
+"""Hits looked at per request, whole words or not: a third of a second. 20 MB of prose has half as many."""
 
 _CROWD: Final = 1000
 """Hits kept per text; beyond it only the first of each further keyword."""
@@ -45,6 +48,13 @@ class _WordCharacters(dict[str, bool]):
 
 
 _IN_WORD: Final = _WordCharacters()
+
+
+@dataclass(slots=True)
+class _Effort:
+    """Hits that may still be looked at; below 0 when text was left unread."""
+
+    left: int = _EFFORT
 
 
 _Hit = tuple[int, int, int, Folded]
@@ -79,18 +89,22 @@ class _Index:
                     spots.append((number, start, end, part.where, folded))
         return found
 
+    def effort(self, request: ChatRequest) -> _Effort:
+        """What is left of the request's effort for this index."""
+        return request.once((self, "effort"), _Effort)
+
     def _hits(self, request: ChatRequest, text: str) -> list[_Hit]:
         hits: list[_Hit] = []
         seen: set[int] = set()
         for folded in readings(request, text, case_sensitive=self._case_sensitive):
             # A second reading only adds keywords that the first one did not show.
-            new = self._scan(folded, frozenset(seen))
+            new = self._scan(folded, frozenset(seen), self.effort(request))
             seen.update(hit[2] for hit in new)
             hits += new
         hits.sort(key=itemgetter(0, 1))
         return hits
 
-    def _scan(self, folded: Folded, known: AbstractSet[int]) -> list[_Hit]:
+    def _scan(self, folded: Folded, known: AbstractSet[int], effort: _Effort) -> list[_Hit]:
         """Whole-word hits, not sorted; time and memory are bounded for any text."""
         hits: list[_Hit] = []
         seen, done = set(known), known
@@ -98,11 +112,15 @@ class _Index:
         padded = f" {folded.text} "
         for base in range(0, len(folded.text), _CHUNK):
             chunk = folded.text[base : base + _CHUNK + self._longest - 1]
-            for term, first, last in self._automaton.find_matches_as_indexes(chunk, overlapping=True):
+            found = self._automaton.find_matches_as_indexes(chunk, overlapping=True)
+            effort.left -= len(found)
+            if effort.left < 0:
+                break
+            for term, first, last in found:
+                if term in done or first >= _CHUNK:
+                    continue
                 start, end = base + first, base + last
                 if (in_word[padded[start]] and left[term]) or (in_word[padded[end + 1]] and right[term]):
-                    continue
-                if term in done or first >= _CHUNK:
                     continue
                 hits.append((start, end, term, folded))
                 seen.add(term)
@@ -189,15 +207,20 @@ class KeywordMatch(TextSignal):
         found = self._found(request)
         mine = found.keys() & self.terms.keys()
         if not mine:
-            return self.unless_unread(request, self._nothing)
+            return self._unless_unfinished(request, self._nothing)
         order = sorted(mine, key=lambda term: found[term][0][:3])
         words = tuple(self.terms[term] for term in order)
+        matches = self._matches(order, found)
         if len(mine) < self._needed:
-            return self.unless_unread(
-                request, Verdict(None, 0.0, self._short(words), self._matches(order, found))
-            )
+            return self._unless_unfinished(request, Verdict(None, 0.0, self._short(words), matches))
         because = f"Contains {quoted(words)} keyword{'s' if len(words) > 1 else ''}"
-        return Verdict(self.terms[order[0]], 1.0, because, self._matches(order, found))
+        return Verdict(self.terms[order[0]], 1.0, because, matches)
+
+    def _unless_unfinished(self, request: ChatRequest, verdict: Verdict) -> Verdict:
+        if self._index.effort(request).left < 0:
+            because = "more hits in the text than can be checked in one request"
+            return Verdict(None, 0.0, because, failed="too_large")
+        return self.unless_unread(request, verdict)
 
     def _found(self, request: ChatRequest) -> dict[str, list[_Spot]]:
         index = self._index

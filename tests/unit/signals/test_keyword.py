@@ -182,6 +182,15 @@ def test_a_crowd_of_hits_hides_no_keyword() -> None:
     assert verdict.matches[-1].start == len(text) - len("needle")
 
 
+def test_more_hits_than_can_be_checked_are_no_no() -> None:
+    request = ask("a" * 100)
+    signal = words("a", "b")
+    signal._index.effort(request).left = 50
+    verdict = signal.evaluate(request, None)
+    assert verdict.failed == "too_large"
+    assert verdict.holds is None
+
+
 def test_a_keyword_over_the_border_of_two_chunks_is_found_once() -> None:
     for shift in range(-14, 2):
         text = "x" * ((1 << 16) + shift) + " medical record"
