@@ -7,7 +7,7 @@ without a debugger.
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import ndiff
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn, Self, assert_never
 
 from waypost.journey import Answer, Forward, Journey, Outcome, Refuse, route
 from waypost.needs import Ask, Encode
@@ -56,6 +56,8 @@ def ending(outcome: Outcome) -> Ending:
             return answered(text, by=by)
         case Refuse(status, code):
             return refused(status, code, by=by)
+        case _:
+            assert_never(outcome)
 
 
 class Playbook:
