@@ -1,7 +1,7 @@
 import pytest
 
 from waypost.decision.engine import EXPLICIT, SEMANTIC, Block, Respond, Route, Rule
-from waypost.decision.expr import All, Any, Is, Not
+from waypost.decision.expr import All, Any, Is
 from waypost.journey import Forward, Refuse, considered, known_model, route
 from waypost.needs import Encode, Failed
 from waypost.policy import Policy, Unscannable
