@@ -10,7 +10,7 @@ from waypost.config.settings import Settings
 from waypost.observe.audit import AuditLog
 from waypost.policy import Policy
 from waypost.providers.provider import Endpoint
-from waypost.transport.fronts.grpc_aio import listen
+from waypost.transport.fronts import Front, listen
 from waypost.transport.router import Router, Routing
 from waypost.transport.upstream import Upstream
 
@@ -44,14 +44,17 @@ class Policies:
 
 
 @asynccontextmanager
-async def worker(policy: Policy, settings: Settings, router: str, upstream: str) -> AsyncGenerator[Policies]:
+async def worker(
+    policy: Policy, settings: Settings, router: str, upstream: str, front: Front | None = None
+) -> AsyncGenerator[Policies]:
     """Serve both roles until the block ends, then drain.
 
     Args:
         policy: the first one in force.
         settings: audit and limits.
-        router: where the router role listens: `host:port` or `unix:/path`.
+        router: where the router role listens: `host:port`, `unix:/path` or `fd:N`.
         upstream: where the upstream role listens, likewise.
+        front: who serves both; None = the usual one for each address.
 
     Raises:
         EngineError: an address or the audit log cannot be used.
@@ -62,10 +65,10 @@ async def worker(policy: Policy, settings: Settings, router: str, upstream: str)
         audit = AuditLog.open(settings.audit, settings.state_dir, revision=policy.revision)
         stack.push_async_callback(audit.close)
         # Requests that are decided still have attempts before them, so the upstream role stops last.
-        server = await listen(upstream, lambda: Upstream(policies.hops), limit)
+        server = await listen(upstream, lambda: Upstream(policies.hops), limit, front)
         stack.push_async_callback(server.stop, 1)
         # The wall clock is asked here, at the rim; below it is a value.
         routing = Routing(policies.current, audit, time.time, started=int(time.time()))  # noqa: TID251
-        server = await listen(router, lambda: Router(routing), limit)
+        server = await listen(router, lambda: Router(routing), limit, front)
         stack.push_async_callback(server.stop, DRAIN_SECONDS)
         yield policies

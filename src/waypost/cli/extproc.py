@@ -13,6 +13,7 @@ from waypost.cli.options import config_option, load_or_exit
 from waypost.config.load import Loaded
 from waypost.errors import EngineError, Exit
 from waypost.runtime import worker
+from waypost.transport.fronts import Front
 
 log = logging.getLogger(__name__)
 
@@ -23,10 +24,13 @@ log = logging.getLogger(__name__)
 @click.option(
     "--upstream", default="127.0.0.1:50052", show_default=True, metavar="ADDR", help="Upstream role."
 )
+@click.option("--front", type=click.Choice(["grpc", "h2"]), hidden=True, help="Who serves.")
 @click.option(
     "--parent-fd", type=int, hidden=True, help="Stop when this pipe closes: the supervisor has died."
 )
-def extproc(config: tuple[str, ...], router: str, upstream: str, parent_fd: int | None) -> None:
+def extproc(
+    config: tuple[str, ...], router: str, upstream: str, front: Front | None, parent_fd: int | None
+) -> None:
     """Serve ext_proc to an Envoy that somebody else runs (`waypost envoy-config` prints its configuration).
 
     ADDR is HOST:PORT or unix:/PATH. Whoever can connect to the upstream role can ask for provider keys.
@@ -45,21 +49,23 @@ def extproc(config: tuple[str, ...], router: str, upstream: str, parent_fd: int 
                 err=True,
             )
     try:
-        asyncio.run(_serve(loaded, router, upstream, parent_fd))
+        asyncio.run(_serve(loaded, (router, upstream), front, parent_fd))
     except EngineError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(Exit.PROVIDER)
 
 
-async def _serve(loaded: Loaded, router: str, upstream: str, parent_fd: int | None) -> None:
+async def _serve(
+    loaded: Loaded, addresses: tuple[str, str], front: Front | None, parent_fd: int | None
+) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     if parent_fd is not None:
         loop.add_reader(parent_fd, _until_closed, parent_fd, stop)
-    async with worker(loaded.policy, loaded.settings, router, upstream):
-        log.info("ready: router %s, upstream %s, revision %s", router, upstream, loaded.policy.revision)
+    async with worker(loaded.policy, loaded.settings, *addresses, front):
+        log.info("ready: router %s, upstream %s, revision %s", *addresses, loaded.policy.revision)
         await stop.wait()
         log.info("draining")
 
@@ -73,6 +79,6 @@ def _until_closed(parent_fd: int, stop: asyncio.Event) -> None:
 def _is_local(address: str) -> bool:
     host = address.rpartition(":")[0].strip("[]")
     try:
-        return address.startswith("unix:") or ip_address(host).is_loopback
+        return address.startswith(("unix:", "fd:")) or ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"

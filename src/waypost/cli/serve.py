@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -46,6 +47,7 @@ from waypost.policy import Policy
     metavar="FILE",
     help="Let Envoy write one JSON line per request, without bodies, queries and keys.",
 )
+@click.option("--front", type=click.Choice(["grpc", "h2"]), default="grpc", hidden=True)
 @click.option("--json", "as_json", is_flag=True, help="When ready, print where on stdout as JSON.")
 def serve(
     config: tuple[str, ...],
@@ -53,6 +55,7 @@ def serve(
     envoy_binary: str | None,
     run_dir: Path | None,
     access_log: str | None,
+    front: Literal["grpc", "h2"],
     as_json: bool,
 ) -> None:
     """Serve clients until SIGTERM or Ctrl-C, which drain; a second one stops at once."""
@@ -78,6 +81,7 @@ def serve(
                 _showcase() if demo else (),
                 _demo_addresses(loaded) if demo else (),
                 access_log or "",
+                front,
             )
             asyncio.run(_run(plan, admin, _announcement(loaded, admin, demo=demo, as_json=as_json)))
     except WaypostError as error:

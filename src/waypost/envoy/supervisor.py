@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from waypost.config.settings import Address, Settings
 from waypost.envoy import publish
@@ -20,6 +20,7 @@ from waypost.envoy.control import Control, accepts, connects, get_models
 from waypost.envoy.resources import Resources, Wiring, bootstrap, resources
 from waypost.errors import WaypostError
 from waypost.policy import Policy
+from waypost.transport.sockets import open_socket
 
 START_SECONDS: Final = 30.0
 """From start to ready; a second is usual."""
@@ -48,6 +49,7 @@ class Plan:
         reload: the configuration as it is now; None = it cannot be used.
         beside: further commands that must run, and addresses that must answer before traffic would succeed.
         access_log: see `Wiring`.
+        front: how the worker serves. With h2 the sockets are ours: requests wait while it is restarted.
     """
 
     folder: Path
@@ -60,6 +62,7 @@ class Plan:
     beside: tuple[Command, ...] = ()
     awaited: tuple[Address, ...] = ()
     access_log: str = ""
+    front: Literal["grpc", "h2"] = "grpc"
 
 
 class Supervisor:
@@ -82,6 +85,8 @@ class Supervisor:
         self._control = Control(plan.folder / "envoy.sock")
         # The worker ends when the pipe's other end, which nobody else holds, is closed.
         self._leash = os.pipe()
+        held = plan.front == "h2"
+        self._held = [open_socket(p).detach() for p in (self._router, self._upstream)] if held else []
         self._policies: tuple[Policy, ...] = (plan.policy,)
         self._resources = self._make(plan.settings)
         self._envoy = Child(self._envoy_command(environ), tell)
@@ -119,7 +124,7 @@ class Supervisor:
         """Why traffic would not succeed now; empty = it would. The last question is a real request."""
         if self._stopping.is_set():
             return ["stopping"]
-        if not (await accepts(self._router) and await accepts(self._upstream)):
+        if not await self._worker_listens():
             return ["the worker does not listen"]
         silent = [f"nothing listens on {a}" for a in self._plan.awaited if not await connects(a)]
         if silent:
@@ -131,6 +136,11 @@ class Supervisor:
         except OSError as error:
             return [f"Envoy does not answer: {error.strerror or type(error).__name__}"]
         return [] if status == HTTPStatus.OK else [f"GET /v1/models through the listener answers {status}"]
+
+    async def _worker_listens(self) -> bool:
+        if self._held:  # they accept whether it is there or not; the request at the end will tell
+            return self._worker.pid is not None
+        return await accepts(self._router) and await accepts(self._upstream)
 
     def children(self) -> dict[str, dict[str, int | None]]:
         """Process id (None = not running) and restarts of each child."""
@@ -252,7 +262,9 @@ class Supervisor:
         return Command("envoy", argv, known, log=folder / "envoy.log")
 
     def _worker_command(self, environ: Mapping[str, str]) -> Command:
-        sockets = ("--router", f"unix:{self._router}", "--upstream", f"unix:{self._upstream}")
+        paths = (f"unix:{self._router}", f"unix:{self._upstream}")
+        router, upstream = (f"fd:{number}" for number in self._held) if self._held else paths
+        sockets = ("--front", self._plan.front, "--router", router, "--upstream", upstream)
         argv = (*self._plan.worker, *sockets, "--parent-fd", str(self._leash[0]))
         # SIGTERM, not SIGKILL: it has audit records to write down.
-        return Command("worker", argv, environ, signal.SIGTERM, keep=(self._leash[0],))
+        return Command("worker", argv, environ, signal.SIGTERM, keep=(self._leash[0], *self._held))

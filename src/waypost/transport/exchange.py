@@ -68,8 +68,11 @@ class Exchange:
         return self._conversation.done
 
     async def closed(self) -> None:
-        """End the conversation."""
-        await self._conversation.closed()
+        """End the conversation; a bug in it is logged."""
+        try:
+            await self._conversation.closed()
+        except Exception:  # boundary: other streams share the connection
+            log.exception("ext_proc %s: end of a stream failed", self._conversation.role)
 
     async def _answer(self, message: bytes) -> bytes:
         try:
