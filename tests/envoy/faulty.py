@@ -294,29 +294,36 @@ class Upstream:
             return self.requests[count - 1]
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(Closed, ConnectionError, asyncio.IncompleteReadError):
+        task = asyncio.current_task()
+        assert task
+        self._tasks.add(
+            task
+        )  # asyncio itself holds a task only weakly: one that waits at a gate would vanish
+        try:
             while request := await self._receive(reader):
                 try:
                     behaviour = self.script.pop(0) if self.script else self.behaviour
                     await behaviour(Exchange(request, reader, writer))
                 except (Closed, ConnectionError):
                     request.gone.set()
-                    raise
-        writer.close()
+                    return
+        finally:
+            self._tasks.discard(task)
+            writer.close()
 
     async def _receive(self, reader: asyncio.StreamReader) -> Request | None:
         try:
             head = (await reader.readuntil(b"\r\n\r\n"))[:-4]
+            request = Request(head, b"")
+            length = request.header("content-length")
+            if length is not None:
+                body = await reader.readexactly(int(length))
+            elif request.header("transfer-encoding"):
+                body = await _chunked(reader)
+            else:
+                body = b""
         except (asyncio.IncompleteReadError, ConnectionError):
             return None
-        request = Request(head, b"")
-        length = request.header("content-length")
-        if length is not None:
-            body = await reader.readexactly(int(length))
-        elif request.header("transfer-encoding"):
-            body = await _chunked(reader)
-        else:
-            body = b""
         request = Request(head, body)
         with self._arrived:
             self.requests.append(request)
