@@ -73,6 +73,11 @@ def test_the_sdk_snippet_works_as_printed(printed: list[str]) -> None:
     assert inside.startswith("bank-stays-inside -> finance-32b at the demo provider 'onprem'")
 
 
+def test_the_reason_is_told_as_printed(printed: list[str]) -> None:
+    (line,) = (line for line in printed if " route --explain " in line)
+    assert "bank-stays-inside" in run(line)
+
+
 def test_embeddings_and_models_work(demo: Gateway) -> None:
     sdk = demo.sdk()
     assert len(sdk.embeddings.create(model="embedding", input="hello").data[0].embedding) == 256

@@ -3,6 +3,7 @@
 Light to import: `waypost serve --demo` asks here what to start and what to print.
 """
 
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,6 +38,9 @@ for question in ("Why is the sky blue?", "Why is the sky blue on our confidentia
     )
     print(raw.headers["x-waypost-decision"], "->", raw.parse().choices[0].message.content)
 END
+
+# The reason: which rule, on what evidence, and why not the others. Nothing is sent.
+{python} -m waypost.cli route --explain -c {config} "Draft our internal trading strategy."
 """
 
 
@@ -63,4 +67,5 @@ def tour(listen: str) -> str:
     curl = f"curl -isN http://{listen}/v1/chat/completions -H content-type:application/json -d"
     ask = curl + """ '{"model":"auto","messages":[{"role":"user","content":"""
     stream = ask.replace('"auto"', '"auto","stream":true')
-    return _TOUR.format(ask=ask, stream=stream, end="}]}'", listen=listen)
+    words = {"python": shlex.quote(sys.executable), "config": shlex.quote(str(config_path()))}
+    return _TOUR.format(ask=ask, stream=stream, end="}]}'", listen=listen, **words)
