@@ -36,12 +36,14 @@ MODELS: Final = "/v1/models"
 _DIALECTS: Final[dict[str, Dialect]] = {CHAT: "openai_chat", EMBEDDINGS: "openai_embeddings"}
 
 _PASSED_ON: Final = frozenset(
-    {"accept", "accept-encoding", "content-type", "content-length", "traceparent", "tracestate", "user-agent"}
+    {"accept", "accept-encoding", "content-type", "content-length", "traceparent", "user-agent"}
     | {"x-request-id", "x-forwarded-proto", "host", "transfer-encoding"}
 )
-"""Headers a provider may see, besides the pseudo-headers. Framing is Envoy's to keep, and without
-`x-forwarded-proto` it finds no route."""
+"""Headers that stay, besides the pseudo-headers. Framing is Envoy's to keep, and without `x-forwarded-proto`
+it finds no route."""
 
+_REWRITTEN: Final = (("content-type", "application/json"), ("user-agent", "waypost"))
+"""A client's own say what they like, and no rule reads them."""
 
 _AND_RESPONSE: Final = ProcessingMode(
     request_header_mode=ProcessingMode.SEND,
@@ -206,7 +208,7 @@ class Router:
         response.request_body.response.clear_route_cache = True
         change(
             response.request_body.response,
-            [*hops, ("x-envoy-max-retries", str(len(chain) - 1)), ("content-type", "application/json")],
+            [*hops, ("x-envoy-max-retries", str(len(chain) - 1)), *_REWRITTEN],
             dict.fromkeys(name for name, _ in self._headers if name[0] != ":" and name not in _PASSED_ON),
             body=None if model == request.model else replace_model(request.original, model),
         )

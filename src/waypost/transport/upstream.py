@@ -57,6 +57,7 @@ class Upstream:
         except ProtocolError as refused:
             # Not left to the filter's failure mode, which may be set to let requests pass.
             log.error("attempt refused: %s", refused)  # noqa: TRY400 - the message says it all
+            self.done = True
             return immediate(_REFUSED, {})
         self._attempt = planned
         self.done = not planned.needs_body

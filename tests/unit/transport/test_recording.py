@@ -1,0 +1,82 @@
+"""What the audit log is told of a decision."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from waypost.decision.engine import Block, Respond, Route, Rule
+from waypost.decision.expr import Is
+from waypost.journey import route
+from waypost.policy import Policy
+from waypost.record import AuditRecord, Matched
+from waypost.request.chat import ChatRequest, Identity
+from waypost.signals.base import Match, Verdict
+from waypost.testing import policies
+from waypost.testing.signals import Fixed
+from waypost.transport.driver import drive
+from waypost.transport.recording import decision_record
+
+FOUND = Verdict("secret", 1.0, "Contains 'secret'", (Match("secret", "messages[0].content", 3, 9),))
+ZONES = {"in1": "internal", "in2": "internal", "out": "external"}
+
+
+def policy(action: Route | Block | Respond) -> Policy:
+    rule = Rule("vault", Is("s"), action, "", "Because of the law", "team@example.com", "closed")
+    return policies.policy(ZONES, {"s": Fixed(FOUND)}, [rule], default=Route(("out",)))
+
+
+def record(made: Policy, request: ChatRequest) -> AuditRecord:
+    outcome = asyncio.run(drive(route(made, request)))
+    return decision_record(made, request, outcome, "id-1", "d1ge5t")
+
+
+def test_a_forwarded_request() -> None:
+    inside = Route(("in2", "in1"), frozenset({"internal"}), "Stays inside")
+    identity = Identity(trusted=True, team="blue", user="u")
+    assert record(policy(inside), policies.chat("my secret", identity=identity)) == AuditRecord(
+        type="decision",
+        request_id="id-1",
+        outcome="forwarded",
+        actor="team=blue user=u",
+        decision="vault",
+        rule="vault",
+        owner="team@example.com",
+        justification="Because of the law",
+        reasoning="Stays inside",
+        because="Contains 'secret'",
+        matched=(Matched("s", "secret", "messages[0].content", 3, 9),),
+        requested_model="auto",
+        target=("in2", "in1"),
+        boundary=("internal",),
+        prompt_hmac="d1ge5t",
+        config_sha256="test",
+    )
+
+
+@pytest.mark.parametrize(
+    ("action", "outcome", "status"),
+    [(Block(451, "no", "Not allowed"), "blocked", 451), (Respond("We open at nine."), "answered", 200)],
+)
+def test_a_request_that_goes_nowhere(action: Block | Respond, outcome: str, status: int) -> None:
+    found = record(policy(action), policies.chat("my secret"))
+    assert (found.outcome, found.status, found.target, found.boundary) == (outcome, status, (), ())
+    assert found.actor == "unknown"
+
+
+def test_a_refusal_inside_a_boundary_names_the_boundary() -> None:
+    limited = Route(("in1",), frozenset({"internal"}), on_explicit="refuse")
+    found = record(policy(limited), policies.chat("my secret", model="out"))
+    assert (found.outcome, found.status, found.boundary) == ("blocked", 403, ("internal",))
+
+
+def test_without_a_rule_the_decision_is_named_and_the_rule_is_empty() -> None:
+    plain = policies.policy(ZONES, {}, (), default=Route(("out",)))
+    found = record(plain, policies.chat("hello"))
+    assert (found.decision, found.rule, found.target) == ("semantic_classification", "", ("out",))
+    assert record(plain, policies.chat("hello", model="in1")).decision == "explicit_model"
+
+
+def test_no_word_of_the_client_is_in_a_record() -> None:
+    found = record(policy(Block()), replace(policies.chat("my secret canary"), original=b"canary"))
+    assert "canary" not in str(found)
