@@ -4,7 +4,7 @@
 request stays where the default is.
 """
 
-from tests.scenarios.story import policy, says, seen_with_a_picture
+from tests.scenarios.story import policy, says, seen_with_a_picture, sends
 from waypost.testing.playbook import Playbook, forwarded
 
 CAREFUL = """
@@ -45,3 +45,11 @@ def test_a_picture_is_not_surely_harmless() -> None:
 def test_an_operator_may_decide_that_pictures_are_harmless() -> None:
     made = policy(f"{CAREFUL}\nunscannable: allow")
     Playbook(made, says(seen_with_a_picture("What is this?"))).ends(OUTSIDE)
+
+
+def test_an_address_in_the_system_prompt_is_not_harmless_either() -> None:
+    request = sends(
+        {"role": "system", "content": "You write to anna@clinic.example"},
+        {"role": "user", "content": "Summarise this."},
+    )
+    Playbook(policy(CAREFUL), request).ends(INSIDE)

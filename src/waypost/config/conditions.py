@@ -1,6 +1,7 @@
 """Conditions become signals and expressions; equal conditions share one signal."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -11,6 +12,7 @@ from waypost.config.schema import GROUPS
 from waypost.config.validate import check_tagged, nearest
 from waypost.decision.expr import All, Any, Expr, Is, Not
 from waypost.signals.base import Signal, TextSignal
+from waypost.signals.metadata import Metadata
 
 _STEP: Final = re.compile(r"[^.\[\]]+")
 _ONE_GROUP: Final = "write each as a condition of its own in the list"
@@ -29,6 +31,8 @@ class Conditions:
     lists: Lists
     findings: Findings
     ignores_unreadable: bool
+    identity_headers: frozenset[str] = frozenset()
+    counts: Counter[str] = field(default_factory=Counter[str])
     signals: dict[str, Signal] = field(default_factory=dict[str, Signal])
     names: dict[Signal, str] = field(default_factory=dict[Signal, str])
     paths: dict[str, list[Path]] = field(default_factory=dict[str, list[Path]])
@@ -69,13 +73,17 @@ class Conditions:
             return None
         if isinstance(signal, TextSignal):
             # Absence is certain only where everything was read, whatever the rule does.
-            unread = "fail" if (guards or denied) and not self.ignores_unreadable else "ignore"
-            scope = signal.scope or ("all" if guards else "conversation")
+            everything = guards or denied or signal.reads_all
+            unread = "fail" if everything and not self.ignores_unreadable else "ignore"
+            scope = signal.scope or ("all" if everything else "conversation")
             signal = replace(signal, scope=scope, unreadable=signal.unreadable or unread)
+        if isinstance(signal, Metadata) and (signal.header or "").lower() in self.identity_headers:
+            signal = replace(signal, trusted=True)
         self.lists_of(signal, path)
         name = self.names.get(signal)
         if name is None:
-            name = f"{tag}#{1 + sum(type(s) is type(signal) for s in self.signals.values())}"
+            self.counts[tag] += 1
+            name = f"{tag}#{self.counts[tag]}"
             self.names[signal], self.signals[name] = name, signal
             self.remarks(signal, path)
         self.paths.setdefault(name, []).append(path)

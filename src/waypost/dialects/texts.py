@@ -101,7 +101,7 @@ class Texts:
             if "\\" not in text or (plain := _unescape(text)) == text:
                 return
             text = plain
-            yield Part(kind, text, f"{where} (unescaped)", unescaped=True)
+            yield Part(kind, text, f"{where} (unescaped)", again=True)
 
     def within(
         self, value: object, where: str, kind: PartKind = "text", *, media: bool = False

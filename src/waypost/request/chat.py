@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 Dialect = Literal["openai_chat", "openai_embeddings"]
-PartKind = Literal["text", "tool_call", "image", "audio", "file", "tokens", "unknown"]
+PartKind = Literal["text", "tool_call", "image", "audio", "file", "tokens", "excess", "unknown"]
 
 T = TypeVar("T")
 
@@ -20,16 +20,18 @@ class Part:
     """One piece of what would leave.
 
     Attributes:
-        kind: `text` and `tool_call` can be read; the other kinds cannot.
+        kind: `text` and `tool_call` can be read; the other kinds cannot. `excess` stands for all that lies
+            behind the text a request is read up to.
         text: the readable text, exactly as sent; empty when the part cannot be read.
         where: JSON path in the client's body, for example `messages[2].content[0].text`.
-        unescaped: the part in front of it once more, JSON escapes in its text decoded; not to be counted.
+        again: a second reading of what stands in front of it (escapes decoded, parts of a message joined);
+            not to be counted.
     """
 
     kind: PartKind
     text: str
     where: str
-    unescaped: bool = False
+    again: bool = False
 
     @property
     def is_readable(self) -> bool:

@@ -27,7 +27,7 @@ def identify(
 ) -> Identity:
     """The caller a trusted hop vouches for.
 
-    A header that stands there twice says nothing: one of the two may be the client's own.
+    A header that stands there twice or holds a list says nothing: a value may be the client's own.
 
     Args:
         source: TCP peer as Envoy saw it.
@@ -44,4 +44,4 @@ def identify(
 
 def _only(headers: Sequence[tuple[str, str]], name: str) -> str | None:
     values = [value.strip() for key, value in headers if key == name]
-    return values[0] or None if len(values) == 1 else None
+    return values[0] or None if len(values) == 1 and "," not in values[0] else None

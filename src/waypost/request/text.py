@@ -11,19 +11,33 @@ Rule 2: work is linear in the text, whatever the text is.
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Final, Literal
 from unicodedata import combining, is_normalized, normalize
 
-from waypost.request.chat import ChatRequest, Part
+from waypost.request.chat import ChatRequest, Message, Part
 
 Scope = Literal["last_user", "user", "conversation", "all"]
+
+MAX_TEXT: Final = 8 * 2**20
+"""Most characters read of one request, twice what any model takes; what lies behind counts as unreadable."""
 
 
 def read(request: ChatRequest, scope: Scope) -> tuple[Part, ...]:
     """Parts of a scope in order; those that cannot be read are among them."""
-    return request.once(("read", scope), lambda: tuple(_parts(request, scope)))
+    return request.once(("read", scope), lambda: tuple(_bounded(_parts(request, scope))))
+
+
+def _bounded(parts: Iterator[Part]) -> Iterator[Part]:
+    left = MAX_TEXT
+    for part in parts:
+        if len(part.text) > left:
+            yield replace(part, text=part.text[:left])
+            yield Part("excess", "", part.where)
+            return
+        left -= len(part.text)
+        yield part
 
 
 def _parts(request: ChatRequest, scope: Scope) -> Iterator[Part]:
@@ -38,8 +52,23 @@ def _parts(request: ChatRequest, scope: Scope) -> Iterator[Part]:
             messages = request.messages
     for message in messages:
         yield from message.parts
+        yield from _joined(message)
     if scope == "all":
         yield from request.fields
+
+
+def _joined(message: Message) -> Iterator[Part]:
+    """The text parts of a message as one: servers join them, so a word may stand across two of them.
+
+    They are joined with a zero-width space, which `readings` takes for nothing and for a space.
+    """
+    texts = [p for p in message.parts if p.kind == "text" and not p.again and _CONTENT.search(p.where)]
+    if len(texts) > 1:
+        where = _CONTENT.sub(".content", texts[0].where)
+        yield Part("text", "\u200b".join(part.text for part in texts), where, again=True)
+
+
+_CONTENT: Final = re.compile(r"\.content\[\d+\].*")
 
 
 # Unicode 16, DerivedCoreProperties: Default_Ignorable_Code_Point; then controls that are not white space,

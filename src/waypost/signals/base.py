@@ -65,16 +65,6 @@ Verdicts = Mapping[str, Verdict]
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """A tagged stretch of text found by the encoder: offsets in characters of the original text."""
-
-    type: str
-    start: int
-    end: int
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
 class Encoded:
     """What one encoder pass found.
 
@@ -147,12 +137,15 @@ class TextSignal(Signal):
     scope: Scope | None = None
     """Which text is read: `last_user`, `user`, `conversation` (every role but system and developer) or `all`
     (everything that would leave, tool definitions and metadata included). Default: `all` in a rule with a
-    boundary or a block, else `conversation`."""
+    boundary or a block, inside `none_of` and for personal data, else `conversation`."""
 
     unreadable: Literal["fail", "ignore"] | None = None
     """What images, audio and files in that text mean: `fail` = the question cannot be answered, so a boundary
-    holds; `ignore` = they count as empty. Default: `fail` in a rule with a boundary or a block and inside
-    `none_of`, else `ignore`."""
+    holds; `ignore` = they count as empty. Default: `fail` where the default scope is `all`, else
+    `ignore`."""
+
+    reads_all: ClassVar[bool] = False
+    """Whether it asks about data that must not leave, so that its defaults are those of a guard anywhere."""
 
     def parts(self, request: ChatRequest) -> tuple[Part, ...]:
         """What this signal reads, parts that cannot be read included."""

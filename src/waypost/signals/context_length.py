@@ -33,9 +33,7 @@ class ContextLength(TextSignal):
         return verdict if is_certain else self.unless_unread(request, verdict)
 
     def _estimate(self, request: ChatRequest) -> int:
-        size = sum(
-            len(part.text.encode(errors="replace")) for part in self.parts(request) if not part.unescaped
-        )
+        size = sum(len(part.text.encode(errors="replace")) for part in self.parts(request) if not part.again)
         return -(-size // _BYTES_PER_TOKEN)
 
     def _limits(self) -> str:

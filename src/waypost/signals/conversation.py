@@ -31,6 +31,9 @@ class Conversation(Signal):
         turns = sum(message.role == "user" for message in request.messages)
         has_tools = bool(request.tools)
         has_images = any(part.kind == "image" for message in request.messages for part in message.parts)
+        if self.has_images is not None and not has_images and _has_unknown(request):
+            because = "a part of a kind that is not known may be an image"
+            return Verdict(None, 0.0, because, failed="unscannable")
         holds = (
             (self.min_turns is None or turns >= self.min_turns)
             and (self.max_turns is None or turns <= self.max_turns)
@@ -62,3 +65,7 @@ class Conversation(Signal):
             yield Lint("min_turns", "no property is asked for", "give at least one field")
         if self.max_turns is not None and self.max_turns < (self.min_turns or 0):
             yield Lint("max_turns", f"max_turns is {self.max_turns}", "this condition can never hold")
+
+
+def _has_unknown(request: ChatRequest) -> bool:
+    return any(part.kind == "unknown" for message in request.messages for part in message.parts)

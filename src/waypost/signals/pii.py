@@ -43,6 +43,7 @@ class PiiDetection(TextSignal):
     """Holds when the text contains personal data."""
 
     kind: ClassVar[str] = "pii_detection"
+    reads_all: ClassVar[bool] = True
 
     types: tuple[str, ...] | None = None
     """Types to look for, for example `EMAIL_ADDRESS`. Default: every type there is a detector for."""

@@ -85,7 +85,7 @@ def test_escaped_text_is_read_twice(sent: str, read: str) -> None:
     parts = list(Texts().text(sent, "here", "tool_call"))
     assert parts[:2] == [
         Part("tool_call", sent, "here"),
-        Part("tool_call", read, "here (unescaped)", unescaped=True),
+        Part("tool_call", read, "here (unescaped)", again=True),
     ]
 
 

@@ -50,3 +50,8 @@ def test_without_trusted_hops_everybody_is_a_stranger() -> None:
 def test_a_header_that_stands_there_twice_says_nothing() -> None:
     headers = [("x-team", "blue"), ("x-user", "u"), ("x-team", "blue")]
     assert identify("10.1.2.3:1", HOPS, headers, NAMES) == Identity(trusted=True, user="u")
+
+
+def test_a_list_in_a_header_vouches_for_nobody() -> None:
+    headers = [("x-team", "blue, red"), ("x-user", "ada")]
+    assert identify("10.1.2.3:1", HOPS, headers, NAMES) == Identity(trusted=True, user="ada")

@@ -159,3 +159,27 @@ def test_a_text_is_folded_once_per_request() -> None:
     request = ChatRequest("openai_chat", b"", "auto")
     assert readings(request, "some text") is readings(request, "some text")
     assert readings(request, "some text") is not readings(request, "some text", case_sensitive=True)
+
+
+def _several(*texts: str) -> ChatRequest:
+    parts = tuple(Part("text", text, f"messages[0].content[{n}].text") for n, text in enumerate(texts))
+    return ChatRequest("openai_chat", b"", "auto", messages=(Message("user", parts),))
+
+
+def test_parts_of_a_message_are_read_once_more_as_one() -> None:
+    *own, joined = read(_several("medi", "cal", "record"), "user")
+    assert [part.text for part in own] == ["medi", "cal", "record"]
+    assert (joined.again, joined.where) == (True, "messages[0].content")
+    texts = {folded.text for folded in readings(_several(), joined.text)}
+    assert texts == {"medicalrecord", "medi cal record"}
+
+
+def test_a_single_part_is_read_once() -> None:
+    assert len(read(_several("medical"), "user")) == 1
+
+
+def test_text_beyond_any_model_s_window_counts_as_unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("waypost.request.text.MAX_TEXT", 10)
+    first, cut, excess = read(_several("12345", "6789012345", "never read"), "user")
+    assert (first.text, cut.text) == ("12345", "67890")
+    assert (excess.kind, excess.is_readable, excess.where) == ("excess", False, "messages[0].content[1].text")

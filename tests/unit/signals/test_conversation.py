@@ -62,3 +62,11 @@ def test_the_condition_reads_back_as_a_clause() -> None:
 )
 def test_lint_finds_what_cannot_work(fields: dict[str, Any], remarks: list[str]) -> None:
     assert [remark.field for remark in Conversation(**fields).lint()] == remarks
+
+
+@pytest.mark.parametrize("has_images", [True, False])
+def test_a_part_of_no_known_kind_may_be_an_image(*, has_images: bool) -> None:
+    part = Part("unknown", "", "messages[0].content[0]")
+    request = ChatRequest("openai_chat", b"", "auto", messages=(Message("user", (part,)),))
+    assert Conversation(has_images=has_images).evaluate(request, None).failed == "unscannable"
+    assert Conversation(min_turns=1).evaluate(request, None).holds is True
