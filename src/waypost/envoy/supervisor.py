@@ -135,6 +135,8 @@ class Supervisor:
             status = await get_models(self._plan.settings.listen)
         except OSError as error:
             return [f"Envoy does not answer: {error.strerror or type(error).__name__}"]
+        if status == HTTPStatus.OK:
+            self._ready.set()  # whoever asked: from now on a child that ends is started again
         return [] if status == HTTPStatus.OK else [f"GET /v1/models through the listener answers {status}"]
 
     async def _worker_listens(self) -> bool:
@@ -159,7 +161,6 @@ class Supervisor:
 
     async def _serve(self, on_ready: Callable[[], None]) -> None:
         if await self._becomes_ready():
-            self._ready.set()
             on_ready()
         await self._stopping.wait()
 
@@ -167,7 +168,7 @@ class Supervisor:
         """False = told to stop before."""
         clock = asyncio.get_running_loop().time
         until = clock() + START_SECONDS
-        while reasons := await self.not_ready():
+        while (reasons := await self.not_ready()) and not self._ready.is_set():
             if self._stopping.is_set():
                 return False
             if clock() > until:
@@ -181,25 +182,33 @@ class Supervisor:
     async def _stop(self) -> None:
         """Envoy first, so that no request meets a router that has left."""
         self._stopping.set()
-        if self._ready.is_set() and self._envoy.pid is not None:
-            await self._drain()
-        await self._envoy.stop(signal.SIGTERM, 5)
+        asked = self._ready.is_set() and self._envoy.pid is not None and await self._drain()
+        # A signal to an Envoy that is ending already would keep it from writing its access log down.
+        await self._envoy.stop(None if asked else signal.SIGTERM, 5)
         await self._worker.stop(signal.SIGTERM, 2 if self._hurry.is_set() else 10)
         for child in self._beside:
             await child.stop(signal.SIGTERM, 2)
 
-    async def _drain(self) -> None:
+    async def _drain(self) -> bool:
+        """Let requests under way end; True = Envoy was told to quit."""
+        clock = asyncio.get_running_loop().time
+        until = clock() + DRAIN_SECONDS
         try:
             await self._control.stop_accepting()
-            async with asyncio.timeout(DRAIN_SECONDS):
-                while await self._control.active_requests():
-                    if await self._is_hurried(POLL_SECONDS):
-                        break
-        except TimeoutError:
-            self._tell("drain_cut", after_seconds=DRAIN_SECONDS)
+            while await self._is_busy() and not await self._is_hurried(POLL_SECONDS):
+                if clock() > until:
+                    self._tell("drain_cut", after_seconds=DRAIN_SECONDS)
+                    break
+            await self._control.quit()
         except OSError:
-            return  # it is gone, and its requests with it
-        await self._control.quit()
+            return False  # it is gone, and its requests with it, or it does not listen any more
+        return True
+
+    async def _is_busy(self) -> bool:
+        try:
+            return await self._control.active_requests() > 0
+        except TimeoutError:
+            return True
 
     async def _is_hurried(self, seconds: float) -> bool:
         """Whether a second signal comes within `seconds`."""

@@ -4,10 +4,9 @@ It knows sockets, deadlines and cancellation, never Envoy's messages. One server
 Service: envoy.service.ext_proc.v3.ExternalProcessor/Process (bidirectional stream), bytes in and out.
 """
 
+import asyncio
 import os
-import socket
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +15,7 @@ from grpc import aio
 
 from waypost.errors import EngineError, ProtocolError
 from waypost.transport.exchange import Conversation, Exchange
+from waypost.transport.sockets import clear
 
 SERVICE: Final = "envoy.service.ext_proc.v3.ExternalProcessor"
 
@@ -23,8 +23,22 @@ MESSAGE_OVERHEAD_BYTES: Final = 1024 * 1024
 """Headers, attributes and framing around a body."""
 
 
-async def listen(address: str, converse: Callable[[], Conversation], max_body_bytes: int) -> aio.Server:
-    """Serve one role until the server is stopped; `stop(grace)` on what is returned drains it.
+class Server:
+    """A gRPC server and the streams it carries."""
+
+    def __init__(self, server: aio.Server) -> None:
+        self._server = server
+        self.running: set[asyncio.Task[Any]] = set()
+
+    async def stop(self, grace: float) -> None:
+        """Drain; gRPC itself does not wait for the ends of streams that it cancels."""
+        await self._server.stop(grace)
+        while self.running:
+            await asyncio.wait(self.running)
+
+
+async def listen(address: str, converse: Callable[[], Conversation], max_body_bytes: int) -> Server:
+    """Serve one role until the server is stopped.
 
     Args:
         address: `host:port` or `unix:/path`; a socket that nobody listens on any more is replaced.
@@ -41,10 +55,13 @@ async def listen(address: str, converse: Callable[[], Conversation], max_body_by
         ("grpc.so_reuseport", 0),  # two workers on one port by accident must be an error
     ]
     server = aio.server(options=options)
-    handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_stream_rpc_method_handler(_behaviour(converse))
+    served = Server(server)
+    handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_stream_rpc_method_handler(
+        _behaviour(converse, served.running)
+    )
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {"Process": handler}),))
     if address.startswith("unix:"):
-        _clear(Path(address.removeprefix("unix:")))
+        clear(Path(address.removeprefix("unix:")))
     mask = os.umask(0o177)  # the socket file is 0600 from its first moment
     try:
         server.add_insecure_port(address)
@@ -53,26 +70,19 @@ async def listen(address: str, converse: Callable[[], Conversation], max_body_by
     finally:
         os.umask(mask)
     await server.start()
-    return server
+    return served
 
 
-def _clear(path: Path) -> None:
-    """Remove a socket file that a dead worker left behind; a living one is an error."""
-    if not path.is_socket():
-        return
-    with socket.socket(socket.AF_UNIX) as probe, suppress(OSError):
-        probe.settimeout(1)
-        probe.connect(str(path))
-        raise EngineError(f"another process listens on unix:{path}")
-    path.unlink(missing_ok=True)
-
-
-def _behaviour(converse: Callable[[], Conversation]) -> Callable[..., Any]:
+def _behaviour(converse: Callable[[], Conversation], running: set[asyncio.Task[Any]]) -> Callable[..., Any]:
     async def process(_: object, context: "aio.ServicerContext[object, bytes]") -> None:
         """Carry one stream. The read()/write() API costs a third less than a generator (docs/notes/0002).
 
         A stream that Envoy resets cancels this coroutine; one that it half-closes ends the loop.
         """
+        task = asyncio.current_task()
+        if task is not None:
+            running.add(task)
+            task.add_done_callback(running.discard)
         exchange = Exchange(converse(), context.write)
         try:
             while not exchange.done and isinstance(message := await context.read(), bytes):
