@@ -39,4 +39,4 @@ async def _answer(need: Ask[Any], ports: Ports) -> object:
         case Encode():
             return await ports.encode(need)
         case _:
-            raise NotImplementedError(type(need).__name__)
+            raise TypeError(f"no port answers {type(need).__name__}")
