@@ -114,13 +114,14 @@ class Child:
             await asyncio.sleep(delay)
             self._before_restart()
 
-    async def stop(self, number: signal.Signals, patience: float) -> None:
-        """Send a signal and wait for the end; after `patience` seconds it is killed."""
+    async def stop(self, number: signal.Signals | None, patience: float) -> None:
+        """Send a signal, if any, and wait for the end; after `patience` seconds it is killed."""
         process = self._process
         if process is None or process.returncode is not None:
             return
-        with suppress(ProcessLookupError):
-            process.send_signal(number)
+        if number is not None:
+            with suppress(ProcessLookupError):
+                process.send_signal(number)
         try:
             async with asyncio.timeout(patience):
                 await process.wait()

@@ -34,7 +34,7 @@ class Control:
 
     async def quit(self) -> None:
         """End Envoy; what is still under way is cut."""
-        with suppress(OSError):
+        with suppress(ConnectionError):  # it may be gone before it has answered
             await self._ask("POST", "/quitquitquit")
 
     async def _ask(self, method: str, path: str) -> tuple[int, bytes]:

@@ -70,9 +70,7 @@ def test_clients_are_told_before_the_door_is_shut(tmp_path: Path) -> None:
     ]
 
 
-def test_an_envoy_that_is_gone_has_quit(tmp_path: Path) -> None:
-    asyncio.run(Control(tmp_path / "nobody").quit())
-
+def test_an_envoy_that_is_gone_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         asyncio.run(Control(tmp_path / "nobody").is_live())
 
