@@ -1,6 +1,11 @@
 """Our messages have Envoy's field numbers: read from the descriptor inside the 1.40.0 binary."""
 
+from importlib.resources import files
+from pathlib import Path
+
 import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
+from grpc_tools import protoc
 
 from waypost.transport import wire_pb2
 
@@ -98,3 +103,18 @@ def test_enums_have_envoys_values(name: str) -> None:
 def test_the_package_is_our_own() -> None:
     """Other builds of Envoy's messages may be loaded beside ours without a clash of descriptors."""
     assert wire_pb2.DESCRIPTOR.package == "waypost.wire"
+
+
+def test_the_generated_code_is_current(tmp_path: Path) -> None:
+    source, result = Path(wire_pb2.__file__).parent, tmp_path / "set"
+    known = files("grpc_tools") / "_proto"
+    options = [f"-I{source}", f"-I{known}", f"--descriptor_set_out={result}", "wire.proto"]
+    assert protoc.main(["protoc", *options]) == 0
+    (written,) = FileDescriptorSet.FromString(result.read_bytes()).file
+    generated = FileDescriptorProto()
+    wire_pb2.DESCRIPTOR.CopyToProto(generated)
+    for message in written.message_type:
+        for one in (message, *message.nested_type):
+            for field in one.field:
+                field.ClearField("json_name")
+    assert written == generated, "make proto"
