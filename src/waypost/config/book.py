@@ -96,7 +96,10 @@ class Book:
             names = tuple(node.mapping) if node else ()
             declared[key] = names
             for name in names:
-                check(shape, Node(findings.root.at, name), (key, name), findings)
+                spelling = Findings(Node(findings.root.at, name))
+                check(shape, spelling.root, (), spelling)
+                for problem in spelling.problems:
+                    findings.error((key, name), f"the name {problem.message}", key=True)
         book = cls(findings, lists, {}, {}, declared)
         for path, block in blocks(schema.Provider, "providers", findings):
             provider = _provider(str(path[-1]), block, path, findings)

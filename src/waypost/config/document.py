@@ -17,8 +17,10 @@ import yaml
 from waypost.errors import Problem
 
 MAX_DEPTH: Final = 64
-MAX_NODES: Final = 1_000_000
+MAX_NODES: Final = 500_000
 """Values after aliases are followed; a larger document is an alias bomb, not a policy."""
+MAX_PROBLEMS: Final = 1000
+"""Further ones are left out: nobody reads them, and a file of the wrong kind has a million."""
 
 Path = tuple[str | int, ...]
 Scalar = str | int | float | bool | None
@@ -26,6 +28,9 @@ Scalar = str | int | float | bool | None
 _LOADER: Any = getattr(
     yaml, "CSafeLoader", yaml.SafeLoader
 )  # C is much faster; a build of PyYAML may lack it
+
+
+_TAG: Final = ("tags such as !name are not used here", "remove it; a text that begins with ! needs quotes")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -47,6 +52,7 @@ class Node:
     Attributes:
         key: where the key of this value stands; None in a list and at the top.
         span: characters of the file's text that write this scalar; empty for collections.
+        key_span: those that write its key.
         anchor: where the content stands that an alias brought here.
         from_env: the environment gave a part of the text.
         broken: the value could not be read and a problem says so; nothing more is to be said about it.
@@ -57,6 +63,7 @@ class Node:
     value: "Scalar | list[Node] | dict[str, Node]"
     key: Mark | None = None
     span: tuple[int, int] = (0, 0)
+    key_span: tuple[int, int] = (0, 0)
     anchor: Mark | None = None
     from_env: bool = False
     broken: bool = False
@@ -150,6 +157,8 @@ class Findings:
             alias = alias or (node if node.anchor else None)
         if node.broken:
             return
+        if node.key is not None and node.key.line < node.at.line:
+            key = True  # a block below its key: the key is what the eye looks for
         mark = (node.key or node.at) if key else node.at
         if alias is not None and alias.anchor is not None:
             mark = alias.at
@@ -201,6 +210,7 @@ class _Frame:
     size: int = 1
     key: str | None = None
     key_at: Mark | None = None
+    key_span: tuple[int, int] = (0, 0)
     merged: "list[Node]" = field(default_factory=list[Node])
 
 
@@ -243,9 +253,10 @@ class _Reading:
                     pass
         return self.root or Node(Mark(self.file, 1, 1), None)
 
-    def problem(self, at: Mark, message: str, remedy: str = "", path: Path | None = None) -> None:
-        path = self.path() if path is None else path
-        self.problems.append(Problem(at.file, at.line, at.column, written(path), message, remedy))
+    def problem(self, at: Mark, message: str, remedy: str = "") -> None:
+        if len(self.problems) >= MAX_PROBLEMS:
+            raise self.fatal(at, f"more than {MAX_PROBLEMS:,} problems; the rest of the file is not read")
+        self.problems.append(Problem(at.file, at.line, at.column, written(self.path()), message, remedy))
 
     def fatal(self, at: Mark, message: str, remedy: str = "") -> _FatalError:
         return _FatalError(Problem(at.file, at.line, at.column, written(self.path()), message, remedy))
@@ -263,7 +274,7 @@ class _Reading:
         if len(self.frames) >= MAX_DEPTH:
             raise self.fatal(at, f"nested more than {MAX_DEPTH} levels deep")
         if event.tag is not None:
-            self.problem(at, f"the tag {event.tag!r} is not used here", "remove it")
+            self.problem(at, *_TAG)
         value: list[Node] | dict[str, Node] = {} if isinstance(event, yaml.MappingStartEvent) else []
         self.frames.append(_Frame(at, value, event.anchor))
         if event.anchor:
@@ -279,12 +290,16 @@ class _Reading:
 
     def scalar(self, event: yaml.ScalarEvent, at: Mark) -> None:
         if self.wants_key():
-            self.key(event.value, at)
+            if event.tag is not None:
+                self.problem(at, *_TAG)
+            frame = self.frames[-1]
+            frame.key, frame.key_at = event.value, at
+            frame.key_span = (event.start_mark.index, event.end_mark.index)
             return
         span = (event.start_mark.index, event.end_mark.index)
         node = Node(at, event.value, span=span)
         if event.tag not in {None, "!", "tag:yaml.org,2002:str"}:
-            self.problem(at, f"the tag {event.tag!r} is not used here", "remove it")
+            self.problem(at, *_TAG)
             node = replace(node, broken=True)
         elif "${" in event.value:
             node = self.expand(node)
@@ -292,18 +307,14 @@ class _Reading:
             node = replace(node, value=_resolve(event.value))
         self.attach(node, event.anchor)
 
-    def key(self, text: str, at: Mark) -> None:
-        frame = self.frames[-1]
-        frame.key, frame.key_at = text, at
-
     def alias(self, name: str, at: Mark) -> None:
         target = self.anchors.get(name)
         if self.wants_key():
             raise self.fatal(at, "an alias cannot be a key")
         if name not in self.anchors:
-            raise self.fatal(at, f"the alias *{name} refers to nothing before it", f"define it with &{name}")
+            raise self.fatal(at, "this alias refers to nothing before it", "define it with & and its name")
         if target is None:
-            raise self.fatal(at, f"the alias *{name} stands inside the block it refers to")
+            raise self.fatal(at, "this alias stands inside the block it refers to")
         self.attach(replace(target, at=at, key=None, anchor=target.at), None)
 
     def attach(self, node: Node, anchor: str | None) -> None:
@@ -323,7 +334,7 @@ class _Reading:
 
     def entry(self, frame: _Frame, entries: dict[str, Node], node: Node) -> Node:
         key, key_at = frame.key or "", frame.key_at
-        node = replace(node, key=key_at)
+        node = replace(node, key=key_at, key_span=frame.key_span)
         if key == "<<":
             self.merge(frame, node)
         elif key in entries and key_at is not None:

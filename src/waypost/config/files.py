@@ -1,21 +1,19 @@
 """Files become one tree: read, includes followed, merged; and what in them must not be printed."""
 
 import os
-import re
+from codecs import BOM_UTF8
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
 from waypost.config.document import Mark, Node, parse
+from waypost.config.secrets import blanked, secrets_in
 from waypost.config.validate import found
 from waypost.errors import Problem
 
-MAX_FILE_BYTES: Final = 8 * 1024 * 1024
+MAX_FILE_BYTES: Final = 4 * 1024 * 1024
 """Far above any policy written by people; a wrong path is refused at once."""
-
-MASK: Final = "*****"
 
 
 @dataclass(slots=True)
@@ -37,7 +35,8 @@ class Gathered:
 
     def masked(self, problem: Problem) -> Problem:
         """The problem without secrets in its words."""
-        return replace(problem, message=self.mask(problem.message), help=self.mask(problem.help))
+        words = {name: self.mask(getattr(problem, name)) for name in ("message", "help", "path")}
+        return replace(problem, **words)
 
     def mask(self, text: str) -> str:
         """`text` with every secret replaced, plain or as `repr` writes it."""
@@ -55,15 +54,16 @@ _SHORTEST: Final = 4
 def gather(paths: Sequence[Path], environ: Mapping[str, str]) -> Gathered:
     """Read the files and what they include."""
     gathered = Gathered(Node(Mark(str(paths[0]), 1, 1), {}))
-    seen: set[Path] = set()
+    seen: set[str] = set()
     waiting: list[tuple[Path, Mark | None]] = [(path, None) for path in paths]
     while waiting:
         path, wanted_at = waiting.pop(0)
         at = wanted_at or Mark(str(path), 0, 0)
-        if path.resolve() in seen:
+        full = os.path.abspath(path)  # noqa: PTH100  `resolve` fails on odd names and circular links
+        if full in seen:
             gathered.problems.append(_problem(at, f"{str(path)!r} is read already", "name each file once"))
             continue
-        seen.add(path.resolve())
+        seen.add(full)
         text = _text(path, at, gathered)
         root = None if text is None else _tree(path, text, environ, gathered)
         if root is None:
@@ -98,9 +98,9 @@ def _text(path: Path, at: Mark, gathered: Gathered) -> str | None:
         )
         return None
     try:
-        return data.decode("utf-8-sig")
+        return data.removeprefix(BOM_UTF8).decode()
     except UnicodeDecodeError as error:
-        before = data[: error.start].decode("utf-8-sig", "replace")
+        before = error.object[: error.start].decode()
         mark = Mark(str(path), before.count("\n") + 1, len(before) - before.rfind("\n"))
         gathered.problems.append(_problem(mark, "not UTF-8 text", "save the file as UTF-8"))
         return None
@@ -115,8 +115,12 @@ def _tree(path: Path, text: str, environ: Mapping[str, str], gathered: Gathered)
     gathered.problems += parsed.problems
     gathered.secrets |= parsed.expanded
     root = parsed.root
-    spans = [] if root is None else list(_secret_spans(root, gathered.secrets, text))
-    gathered.sources[str(path)] = _blanked(text, spans, is_yaml=root is not None)
+    secrets = [] if root is None else list(secrets_in(root, text))
+    gathered.secrets |= {
+        secret.text: secret.shown for secret in secrets if secret.text not in gathered.secrets
+    }
+    is_mapping = root is not None and isinstance(root.value, dict)
+    gathered.sources[str(path)] = blanked(text, [secret.span for secret in secrets], is_yaml=is_mapping)
     if root is None:
         return None
     if root.value is None:
@@ -158,56 +162,3 @@ def _merge(one: Node, other: Node, problems: list[Problem]) -> Node:
 def _twice(name: str, first: Node, second: Node, problems: list[Problem]) -> None:
     message = f"{name!r} is given in two files"
     problems.append(_problem(second.key or second.at, message, f"the first is at {first.key or first.at}"))
-
-
-_HARMLESS: Final = ("kind", "base_url", "zone", "organization", "project")
-
-
-_VARIABLE_ONLY: Final = re.compile(r"['\"]?(\$\{\w+\})+['\"]?")
-
-
-def _secret_spans(root: Node, secrets: dict[str, str], text: str) -> list[tuple[int, int]]:
-    """Where credentials are written out, however their key is spelled; adds their values to `secrets`."""
-    spans: list[tuple[int, int]] = []
-    providers = root.mapping.get("providers")
-    waiting = [
-        node
-        for provider in (providers.mapping.values() if providers else ())
-        for key, node in provider.mapping.items()
-        if "@" in str(node.value) or not get_close_matches(key, _HARMLESS, 1, 0.8)
-    ]
-    while waiting:
-        node = waiting.pop()
-        waiting += [*node.mapping.values(), *node.items]
-        if node.value is not None and not isinstance(node.value, list | dict):
-            start, end = node.span
-            if not _VARIABLE_ONLY.fullmatch(text[start:end]):
-                spans.append(node.span)
-                secrets.setdefault(str(node.value), MASK)
-    return spans
-
-
-# What a credential looks like where no tree says which value it is: in a comment, or in a file that is not
-# YAML. There everything behind a name that says so goes, with the indented lines of a block.
-_NAME: Final = (
-    r"(?i)(?<![a-z])(?:[a-z0-9]+[_-])*"
-    r"(?:api[_-]?k\w*|key|token|secret|passw\w*|credentials?|authorization)['\"]?"
-)
-_INLINE: Final = r"(?!['\"]?\$\{)[^\s,}\]]"
-_NAMED: Final = re.compile(rf"{_NAME}[ \t]*[:=][ \t]*(?P<value>{_INLINE}+)")
-_NAMED_ANYHOW: Final = re.compile(
-    rf"{_NAME}[ \t]*[:=\s][ \t]*(?P<value>[|>][^\n]*(?:\n[ \t]+[^\n]*)*|{_INLINE}[^\n]*)"
-)
-_SHAPED: Final = re.compile(
-    r"(?P<value>\b(?:sk|pk|rk|gsk|xai|hf|ghp|AKIA|AIza)[-_][\w-]{6,}|(?<=//)[^\s/@]*:[^\s/@]*(?=@))"
-)
-
-
-def _blanked(text: str, spans: Sequence[tuple[int, int]], *, is_yaml: bool) -> str:
-    """`text` with secrets overwritten, every other character in its place."""
-    characters = list(text)
-    named = _NAMED if is_yaml else _NAMED_ANYHOW
-    guessed = [found.span("value") for pattern in (named, _SHAPED) for found in pattern.finditer(text)]
-    for start, end in (*spans, *guessed):
-        characters[start:end] = [c if c in "\r\n" else "*" for c in characters[start:end]]
-    return "".join(characters)

@@ -44,7 +44,7 @@ class Loaded:
     settings: Settings
     problems: tuple[Problem, ...] = ()
     test_cases: tuple[Case, ...] = ()
-    sources: Mapping[str, str] = field(default_factory=dict[str, str])
+    sources: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     document: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
@@ -65,8 +65,13 @@ def load(paths: Sequence[Path], environ: Mapping[str, str]) -> Loaded:
         raise ConfigError([gathered.masked(p) for p in findings.problems], gathered.sources)
     document = _document(findings)
     book = Book.open(findings, keyword_lists(findings))
+    hops = document.identity_headers
     conditions = Conditions(
-        BUILT_IN, book.lists, findings, ignores_unreadable=document.unscannable == "allow"
+        BUILT_IN,
+        book.lists,
+        findings,
+        ignores_unreadable=document.unscannable == "allow",
+        identity_headers=frozenset(name.lower() for name in (hops.team, hops.tenant, hops.user)),
     )
     policy = compile_policy(document, book, conditions)
     settings = _settings(document, paths[0].parent, environ, findings)

@@ -6,8 +6,8 @@ from typing import Any
 import yaml
 
 from waypost.config.document import Node, plain
-from waypost.config.files import MASK
 from waypost.config.schema import BLOCKS, LIST_SUFFIX, Document
+from waypost.config.secrets import MASK
 from waypost.config.settings import Settings
 from waypost.configurable import adapter
 

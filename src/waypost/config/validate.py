@@ -70,12 +70,13 @@ def check_tagged(
         findings.error(path, f"{_article(noun)} must be a mapping, not {found(node)}")
     elif tag is None:
         findings.error(path, f"the {noun} has no 'type'", f"known types: {', '.join(classes)}")
+    elif not isinstance(tag.value, str):
+        findings.error((*path, "type"), f"must be text, not {found(tag)}", nearest("", classes))
     elif tag.value not in classes:
-        remedy = nearest(str(tag.value), classes)
-        findings.error((*path, "type"), f"unknown {noun} type {tag.value!r}", remedy)
+        findings.error((*path, "type"), f"unknown {noun} type {tag.value!r}", nearest(tag.value, classes))
     else:
         rest = {key: child for key, child in node.mapping.items() if key != "type"}
-        return check(classes[str(tag.value)], Node(node.at, rest, node.key), path, findings)
+        return check(classes[tag.value], Node(node.at, rest, node.key), path, findings)
     return None
 
 
@@ -118,7 +119,9 @@ def _told(cls: type[Any], node: Node, error: ValidationError) -> Iterator[_Told]
         deeper.update(place[:n] for n in range(len(place)))
         if kind in _EXTRA:
             key = str(one["loc"][-1])
-            yield _Told(place, f"unknown key {key!r}", nearest(key, _keys(cls, one["loc"][:-1])), key=True)
+            known = _keys(cls, one["loc"][:-1])
+            remedy = "a colon needs a space behind it" if ":" in key else nearest(key, known)
+            yield _Told(place, f"unknown key {key!r}", remedy, key=True)
         elif kind in _MISSING:
             yield _Told(place, f"the key {one['loc'][-1]!r} is missing", key=True, is_missing=True)
         elif kind == "value_error":

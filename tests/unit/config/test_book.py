@@ -1,0 +1,203 @@
+from pathlib import Path
+
+import pytest
+
+from tests.unit.config.world import errors, loads, problems, write
+from waypost.config.load import load
+from waypost.errors import ConfigError
+
+
+def provider(tmp_path: Path, text: str) -> list[tuple[int, int, str]]:
+    return errors(tmp_path, f"providers:\n  p: {text}\n")
+
+
+def test_provider_takes_its_address_apart(tmp_path: Path) -> None:
+    loaded = loads(
+        tmp_path, 'providers:\n  p: {kind: vllm, base_url: "https://h.example:8443/a/v1/", zone: eu}\n'
+    )
+    made = loaded.policy.providers["p"]
+    assert (made.scheme, made.host, made.port, made.base_path, made.zone) == (
+        "https",
+        "h.example",
+        8443,
+        "/a/v1",
+        "eu",
+    )
+    assert made.authority == "h.example:8443"
+
+
+@pytest.mark.parametrize(
+    ("kind", "url"),
+    [("openai", "https://api.openai.com:443/v1"), ("ollama", "http://127.0.0.1:11434/v1")],
+)
+def test_known_kinds_know_their_address(tmp_path: Path, kind: str, url: str) -> None:
+    made = loads(tmp_path, f"providers:\n  p: {{kind: {kind}}}\n").policy.providers["p"]
+    assert f"{made.scheme}://{made.host}:{made.port}{made.base_path}" == url
+
+
+def test_ipv6_address(tmp_path: Path) -> None:
+    made = loads(
+        tmp_path, 'providers:\n  p: {kind: vllm, base_url: "http://[::1]:8000/v1"}\n'
+    ).policy.providers["p"]
+    assert (made.host, made.authority) == ("::1", "[::1]:8000")
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "message"),
+    [
+        ("{kind: vllm}", 3, "a provider of kind 'vllm' needs a base_url"),
+        ("{kind: anthropic, api_key: k}", 13, "provider kind 'anthropic' is not built yet"),
+        ("{kind: vllm, base_url: 'h:80'}", 29, "base_url must be http://host[:port]/path or https://host[:port]/path"),
+        ("{kind: vllm, base_url: 'http://'}", 29, "base_url must be http://host[:port]/path or https://host[:port]/path"),
+        ("{kind: vllm, base_url: 'http://h:99999'}", 29,
+         "base_url must be http://host[:port]/path or https://host[:port]/path"),
+        ("{kind: vllm, base_url: 'http://[::1/'}", 29,
+         "base_url must be http://host[:port]/path or https://host[:port]/path"),
+        ("{kind: vllm, base_url: 'http://h/a b'}", 29,
+         "base_url must be http://host[:port]/path or https://host[:port]/path"),
+        ("{kind: vllm, base_url: 'http://u:pw@h/'}", 29,
+         "base_url must not hold a user, a query or a fragment"),
+        ("{kind: vllm, base_url: 'http://h/?k=1'}", 29,
+         "base_url must not hold a user, a query or a fragment"),
+        ('{kind: openai, api_key: "a\\nb"}', 30, "api_key holds a character that a header cannot carry"),
+    ],
+)  # fmt: skip
+def test_wrong_provider(tmp_path: Path, text: str, column: int, message: str) -> None:
+    assert provider(tmp_path, text) == [(2, column, message)]
+
+
+def test_names_that_envoy_needs_for_itself_are_reserved(tmp_path: Path) -> None:
+    (found,) = errors(tmp_path, "providers:\n  waypost_router: {kind: ollama}\n")
+    assert found == (2, 3, "names that begin with 'waypost' are reserved")
+
+
+@pytest.mark.parametrize(
+    ("key", "name"), [("providers", "a b"), ("providers", "é"), ("models", "é"), ("models", "''")]
+)
+def test_names_must_fit_into_headers(tmp_path: Path, key: str, name: str) -> None:
+    body = "{kind: ollama}" if key == "providers" else "{provider: cloud}"
+    (found,) = errors(tmp_path, f"{key}:\n  {name}: {body}\n")
+    assert found[:2] == (2, 3)
+
+
+def test_model_names_default_to_their_key(tmp_path: Path) -> None:
+    policy = loads(tmp_path, "timeouts: {}").policy
+    assert policy.endpoints["inside"].model == "inside"
+    assert policy.endpoints["outside"].model == "gpt-4o"
+    assert list(policy.endpoints) == ["inside", "outside", "outside-too"]
+
+
+def test_model_of_an_unknown_provider(tmp_path: Path) -> None:
+    found = problems(tmp_path, "models:\n  m: {provider: onprm}\n")
+    assert [(p.line, p.column, p.message, p.help) for p in found] == [
+        (2, 17, "'onprm' is not a provider", "did you mean 'onprem'?")
+    ]
+
+
+def test_reserved_model_name(tmp_path: Path) -> None:
+    (found,) = errors(tmp_path, "models:\n  explicit_model: {provider: cloud}\n")
+    assert found == (2, 3, "the name 'explicit_model' is reserved")
+
+
+def test_what_has_no_effect_is_said(tmp_path: Path) -> None:
+    found = problems(
+        tmp_path, "models:\n  m: {provider: cloud, price: {input: 1, output: 2}, reasoning_family: qwen3}\n"
+    )
+    assert [p.message for p in found] == ["'price' has no effect yet", "'reasoning_family' has no effect yet"]
+
+
+def test_failed_provider_causes_no_further_errors(tmp_path: Path) -> None:
+    text = """\
+        providers: {p: {kind: anthropic}}
+        models: {m: {provider: p}}
+        routing_rules:
+          - name: r
+            conditions: [{type: keyword_match, keywords: [ledger]}]
+            action: {type: route, endpoint: m}
+          - name: s
+            conditions: [{type: keyword_match, keywords: [ledger]}]
+            action: {type: route, endpoint: p}
+        """
+    assert [e[2] for e in errors(tmp_path, text)] == ["provider kind 'anthropic' is not built yet"]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "message", "help_"),
+    [
+        ("insde", "endpoint 'insde' is not a model", "did you mean 'inside'?"),
+        ("cloud", "endpoint 'cloud' is a provider with the models outside, outside-too", "name one of them"),
+        ("bare", "endpoint 'bare' is a provider with no model", "add a model with `provider: bare`"),
+    ],
+)
+def test_endpoint_that_means_no_model(tmp_path: Path, endpoint: str, message: str, help_: str) -> None:
+    found = problems(tmp_path, f"providers: {{bare: {{kind: ollama}}}}\nunscannable: allow\nrouting_rules:\n"
+        f"  - name: r\n    conditions: [{{type: keyword_match, keywords: [x]}}]\n"
+        f"    action: {{type: route, endpoint: {endpoint}}}\n")  # fmt: skip
+    (error,) = [p for p in found if p.severity == "error"]
+    assert (error.line, error.message, error.help) == (6, message, help_)
+
+
+def test_provider_with_one_model_names_that_model(tmp_path: Path) -> None:
+    text = (
+        "routing_rules:\n  - name: r\n    conditions: [{type: keyword_match, keywords: [ledger, ledgers]}]\n"
+        "    action: {type: route, endpoint: onprem}\n"
+    )
+    action = loads(tmp_path, text).policy.rules[0].action
+    assert getattr(action, "endpoints", None) == ("inside",)
+
+
+LISTS = """\
+hr_keywords: {pay: [salary], private: [grievance]}
+bank_keywords: {private: [vault]}
+keywords: {extra: [bonus]}
+routing_rules:
+  - name: r
+    conditions: [{type: keyword_match, lists: LISTS}]
+    action: {type: route, endpoint: outside}
+"""
+
+
+@pytest.mark.parametrize(
+    "names", ["[pay]", "[hr_keywords.pay]", "[hr_keywords.private, extra]", "[keywords.extra]"]
+)
+def test_lists_go_by_short_and_full_name(tmp_path: Path, names: str) -> None:
+    signals = loads(tmp_path, LISTS.replace("LISTS", names)).policy.signals
+    assert list(signals) == ["keyword_match#1"]
+
+
+def test_short_name_of_two_lists_is_ambiguous(tmp_path: Path) -> None:
+    found = problems(tmp_path, LISTS.replace("LISTS", "[private]"))
+    (error,) = [p for p in found if p.severity == "error"]
+    assert error.message == "keyword list 'private' exists more than once"
+    assert error.help == "name one in full: hr_keywords.private, bank_keywords.private"
+
+
+def test_unknown_list(tmp_path: Path) -> None:
+    (error,) = [p for p in problems(tmp_path, LISTS.replace("LISTS", "[pai]")) if p.severity == "error"]
+    assert (error.line, error.message, error.help) == (
+        6,
+        "'pai' is not a keyword list",
+        "did you mean 'pay'?",
+    )
+
+
+def test_list_must_be_a_mapping_of_lists(tmp_path: Path) -> None:
+    assert [e[2] for e in errors(tmp_path, "a_keywords: [x]\nb_keywords: {c: d, e: [1]}\n")] == [
+        "must be a mapping from list names to keywords, not a list",
+        "must be a list, not text",
+        "must be text, not a number",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("providers: [a]", "must be a mapping from names to blocks, not a list"),
+        ("providers: abc", "must be a mapping from names to blocks, not text"),
+        ("test_cases: {a: 1}", "must be a list, not a mapping"),
+    ],
+)
+def test_section_of_the_wrong_shape(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(write(tmp_path, alone=text), {})
+    assert message in [p.message for p in caught.value.problems]

@@ -1,0 +1,167 @@
+from pathlib import Path
+
+import pytest
+
+from tests.unit.config.world import problems, remarks, rule
+
+BLOCK = {"type": "block", "endpoint": ""}
+
+
+def rules(*items: str) -> str:
+    return "routing_rules:\n" + "".join(items)
+
+
+def words(*terms: str, **options: str) -> str:
+    more = "".join(f", {key}: {value}" for key, value in options.items())
+    return f"{{type: keyword_match, keywords: [{', '.join(terms)}]{more}}}"
+
+
+def unreachable(tmp_path: Path, *items: str) -> list[str]:
+    return [r for r in remarks(tmp_path, rules(*items)) if "never decide" in r]
+
+
+OUT = {"endpoint": "outside"}
+IN = {"endpoint": "inside"}
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (rule("a", words("x1", "y1"), **OUT), rule("b", words("x1"), **OUT)),
+        (rule("a", words("x1", "y1"), **IN), rule("b", words("y1", "x1"), **IN)),
+        (rule("a", words("x1"), **IN), rule("b", words("x1"), **OUT)),
+        (rule("a", words("x1"), **OUT), rule("b", words("x1", "y1", match="all"), **OUT)),
+        (rule("a", words("x1", "y1"), **OUT), rule("b", words("x1", "y1", "z1", min_matches="2"), **OUT)),
+        (rule("a", words("x1"), **OUT), rule("b", words("X1", case_sensitive="true"), **OUT)),
+        (rule("a", words("x1"), **OUT), rule("b", words("x1", scope="user"), **OUT)),
+        (rule("a", words("x1"), **OUT), rule("b", f"{{all_of: [{words('x1')}, {words('q1')}]}}", **OUT)),
+        (rule("a", f"{{any_of: [{words('x1')}, {words('q1')}]}}", **OUT), rule("b", words("q1"), **OUT)),
+        (rule("a", words("x1", "q1"), **OUT),
+         rule("b", f"{{any_of: [{words('x1')}, {words('q1')}]}}", **OUT)),
+        (rule("a", f"{{none_of: [{words('x1')}]}}", **OUT),
+         rule("b", f"{{none_of: [{words('x1', 'q1')}]}}", **OUT)),
+        (rule("a", f"{{all_of: [{words('x1')}, {words('q1')}]}}", **OUT),
+         rule("b", f"{{all_of: [{words('q1')}, {words('x1')}]}}", **OUT)),
+    ],
+)  # fmt: skip
+def test_rule_that_can_never_decide(tmp_path: Path, first: str, second: str) -> None:
+    assert unreachable(tmp_path, first, second) == [
+        "warning: rule 'b' can never decide: 'a' takes every request it would match"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (rule("a", words("x1"), **OUT), rule("b", words("x1", "y1"), **OUT)),
+        (rule("a", words("x1"), **OUT), rule("b", words("x1"), **IN)),  # b also stands above a named model
+        (rule("a", words("x1"), **OUT), rule("b", words("x1"), **BLOCK)),
+        (rule("a", words("x1", scope="last_user"), **OUT), rule("b", words("x1"), **OUT)),
+        (rule("a", words("X1", case_sensitive="true"), **OUT), rule("b", words("x1"), **OUT)),
+        (rule("a", words("x1", "y1", match="all"), **OUT), rule("b", words("x1", "y1"), **OUT)),
+        (rule("a", words("x1"), **OUT), rule("b", f"{{none_of: [{words('x1')}]}}", **OUT)),
+        (rule("a", words("x1"), **IN) + "    on_error: open\n", rule("b", words("x1"), **IN)),
+        (rule("a", words("x1"), **OUT), rule("b", "{type: regex_match, patterns: [x1]}", **OUT)),
+        (rule("a", words("x1", unreadable="ignore"), **IN), rule("b", words("x1"), **IN)),
+    ],
+)
+def test_rule_that_can_decide(tmp_path: Path, first: str, second: str) -> None:
+    assert unreachable(tmp_path, first, second) == []
+
+
+def test_priority_counts_for_what_comes_first(tmp_path: Path) -> None:
+    first = rule("a", words("x1"), **OUT)
+    assert unreachable(tmp_path, first, rule("b", words("x1"), **OUT) + "    priority: 1\n") == [
+        "warning: rule 'a' can never decide: 'b' takes every request it would match"
+    ]
+
+
+def test_words_of_lists_count(tmp_path: Path) -> None:
+    text = "w_keywords: {w: [x1, y1]}\n" + rules(
+        rule("a", "{type: keyword_match, lists: [w]}", **OUT), rule("b", words("y1"), **OUT)
+    )
+    assert any("never decide" in r for r in remarks(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("terms", "absent"),
+    [
+        (("procedure",), "'procedures'"),
+        (("procedures",), "'procedure'"),
+        (("policy",), "'policies'"),
+        (("box", "key"), "'boxes', 'keys'"),
+        (("class",), "'classes'"),
+    ],
+)
+def test_near_forms_of_a_guarding_keyword(tmp_path: Path, terms: tuple[str, ...], absent: str) -> None:
+    assert remarks(tmp_path, rules(rule("r", words(*terms)))) == [
+        f"info: rule 'r' does not see {absent}: keywords match whole words only"
+    ]
+
+
+@pytest.mark.parametrize("terms", [("procedure", "procedures"), ("'medical record'",), ("é12",), ("eu",)])
+def test_no_near_forms(tmp_path: Path, terms: tuple[str, ...]) -> None:
+    assert remarks(tmp_path, rules(rule("r", words(*terms)))) == []
+
+
+def test_near_forms_do_not_matter_where_nothing_is_guarded(tmp_path: Path) -> None:
+    assert remarks(tmp_path, rules(rule("r", words("procedure"), **OUT))) == []
+
+
+def test_many_near_forms_are_cut_short(tmp_path: Path) -> None:
+    (remark,) = remarks(tmp_path, rules(rule("r", words(*(f"word{chr(97 + n)}" for n in range(9))))))
+    assert "'wordfs' and 3 more" in remark
+
+
+PII = "{type: pii_detection, threshold: 0.7}"
+
+
+def test_guard_that_needs_keyword_and_personal_data_together(tmp_path: Path) -> None:
+    both = rule("a", f"{words('chart', 'charts')}\n      - {PII}")
+    warning = (
+        "warning: rule 'a' needs a keyword and personal data together;"
+        " a text with one of them can leave by rule 'b'"
+    )
+    assert warning in remarks(tmp_path, rules(both, rule("b", words("dose"), **OUT)))
+    assert warning not in remarks(tmp_path, rules(both, rule("b", words("dose"), **IN)))
+    either = rule("a", f"{{any_of: [{words('chart', 'charts')}, {PII}]}}")
+    assert warning not in remarks(tmp_path, rules(either, rule("b", words("dose"), **OUT)))
+
+
+@pytest.mark.parametrize(
+    ("provider", "remark"),
+    [
+        ("{kind: openai}", "warning: no api_key: api.openai.com will refuse every request"),
+        ("{kind: openai, api_key: 'sk-literal'}", "warning: a credential stands in the file"),
+        ("{kind: openai, api_key: '${NOPE:-sk-literal}'}", "warning: a credential stands in the file"),
+        (
+            "{kind: vllm, base_url: 'http://10.0.0.9/v1'}",
+            "warning: requests to 10.0.0.9 are sent without encryption",
+        ),
+    ],
+)
+def test_remarks_on_providers(tmp_path: Path, provider: str, remark: str) -> None:
+    assert remarks(tmp_path, f"providers: {{p: {provider}}}\nmodels: {{m: {{provider: p}}}}\n") == [remark]
+
+
+@pytest.mark.parametrize(
+    "provider",
+    [
+        "{kind: openai, api_key: '${KEY}'}",
+        "{kind: vllm, base_url: 'http://10.0.0.9/v1', zone: internal}",
+        "{kind: vllm, base_url: 'https://h.example/v1'}",
+        "{kind: vllm, base_url: 'http://127.0.0.1:1/v1', api_key: literal}",
+        "{kind: vllm, base_url: 'http://localhost:1/v1'}",
+    ],
+)
+def test_providers_without_remarks(tmp_path: Path, provider: str) -> None:
+    assert remarks(tmp_path, f"providers: {{p: {provider}}}\nmodels: {{m: {{provider: p}}}}\n") == []
+
+
+def test_unused_provider_and_unused_list(tmp_path: Path) -> None:
+    found = problems(tmp_path, "providers:\n  p: {kind: ollama}\npay_keywords:\n  pay: [salary, '...']\n")
+    assert [(p.line, p.severity, p.message) for p in found] == [
+        (2, "info", "no model uses the provider 'p'"),
+        (4, "info", "no condition names the keyword list 'pay'"),
+        (4, "warning", "'...' has no letter or digit"),
+    ]

@@ -1,0 +1,151 @@
+from pathlib import Path
+
+import pytest
+
+from tests.unit.config.world import ENVIRON, errors, loads, problems, write
+from waypost.cases import Case
+from waypost.config.load import load
+from waypost.config.settings import Address
+from waypost.errors import ConfigError
+
+
+def test_settings(tmp_path: Path) -> None:
+    text = """\
+        listen: 0.0.0.0:80
+        admin: '[::1]:9000'
+        state_dir: state
+        audit: {durability: always}
+        timeouts: {connect_seconds: "${SECONDS:-3}"}
+        max_body_bytes: 2048
+        """
+    settings = loads(tmp_path, text).settings
+    assert (settings.listen, settings.admin) == (Address("0.0.0.0", 80), Address("::1", 9000))
+    assert settings.state_dir == tmp_path / "state"
+    assert settings.audit.durability == "always"
+    assert settings.timeouts.connect_seconds == 3
+    assert settings.max_body_bytes == 2048
+
+
+@pytest.mark.parametrize(
+    ("environ", "folder"),
+    [
+        ({"HOME": "/home/op"}, "/home/op/.local/state/waypost"),
+        ({"HOME": "/home/op", "XDG_STATE_HOME": "/var/state"}, "/var/state/waypost"),
+    ],
+)
+def test_state_folder_follows_the_environment(tmp_path: Path, environ: dict[str, str], folder: str) -> None:
+    assert loads(tmp_path, "timeouts: {}", {"KEY": "k"} | environ).settings.state_dir == Path(folder)
+
+
+@pytest.mark.parametrize(
+    "address", ["8801", "host", "host:0", "host:65536", "host:x", "::1:80", "'a b:1'", "':80'"]
+)
+def test_wrong_address(tmp_path: Path, address: str) -> None:
+    (found,) = errors(tmp_path, f"listen: {address}\n")
+    assert found[:2] == (1, 9)
+
+
+def test_two_listeners_on_one_address(tmp_path: Path) -> None:
+    assert errors(tmp_path, "listen: 127.0.0.1:1\nadmin: 127.0.0.1:1\n") == [
+        (2, 8, "'listen' and 'admin' are the same address")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "help_"),
+    [
+        ("routing_ruls: []", "unknown key 'routing_ruls'", "did you mean 'routing_rules'?"),
+        ("decisions: []", "unknown key 'decisions'",
+         "this is a key of vLLM Semantic Router files, which this version does not load"),
+    ],
+)  # fmt: skip
+def test_unknown_top_level_key(tmp_path: Path, text: str, message: str, help_: str) -> None:
+    (problem,) = problems(tmp_path, text)
+    assert (problem.line, problem.column, problem.message, problem.help) == (1, 1, message, help_)
+
+
+def test_all_errors_come_at_once_sorted_by_place(tmp_path: Path) -> None:
+    text = """\
+        listen: nowhere
+        providers: {p: {kind: vlm}}
+        models: {m: {provider: q}}
+        routing_rules:
+          - name: r
+            conditions: [{type: keyword_match, lists: [nope]}]
+            action: {type: route, endpoint: nope}
+        unscannable: {reroute: nowhere}
+        trusted_hops: [x]
+        test_cases: [{input: 3}]
+        lisen: 1
+        """
+    assert [e[0] for e in errors(tmp_path, text)] == [1, 2, 3, 6, 7, 8, 9, 10, 11]
+
+
+def test_file_that_cannot_be_read_is_no_reason_for_other_errors(tmp_path: Path) -> None:
+    paths = write(tmp_path, a="default_model: m\n")
+    with pytest.raises(ConfigError) as caught:
+        load([*paths, tmp_path / "nope.yaml"], {})
+    assert [p.message for p in caught.value.problems] == [
+        f"{str(tmp_path / 'nope.yaml')!r} cannot be read: No such file or directory"
+    ]
+
+
+def test_test_cases(tmp_path: Path) -> None:
+    text = """\
+        test_cases:
+          - {input: hello, expected_endpoint: semantic_classification, expected_reasoning: x, strict: true}
+          - {input: [{role: system, content: s}, {role: user, content: u}], expected_action: route,
+             expected_rule: r}
+        """
+    first, second = loads(tmp_path, text).test_cases
+    assert first == Case(({"role": "user", "content": "hello"},), "semantic_classification", "x", strict=True)
+    assert [m["role"] for m in second.messages] == ["system", "user"]
+    assert (second.rule, second.action) == ("r", "route")
+
+
+@pytest.mark.parametrize(
+    ("case", "severity", "message"),
+    [
+        ("{input: a}", "error", "the case expects nothing"),
+        ("{input: [{content: a}], expected_action: block}", "error", "a message needs a 'role'"),
+        ("{input: a, expected_endpoint: insde}", "warning", "'insde' does not exist"),
+        ("{input: a, expected_rule: nope}", "warning", "'nope' does not exist"),
+        ("{input: a, expected_endpont: inside}", "error", "unknown key 'expected_endpont'"),
+    ],
+)
+def test_odd_test_case(tmp_path: Path, case: str, severity: str, message: str) -> None:
+    (problem,) = problems(tmp_path, f"test_cases:\n  - {case}\n")
+    assert (problem.line, problem.severity, problem.message) == (2, severity, message)
+
+
+def test_nothing_that_is_said_or_shown_holds_a_secret(tmp_path: Path) -> None:
+    text = """\
+        providers:
+          p: {kind: openai, api_key: CANARY-literal-key}
+          q: {kind: nope, api_kye: CANARY-typo}
+          "${KEY}": {kind: ollama}
+        default_model: ${KEY}
+        auto_model_names: [auto]
+        routing_rules:
+          - name: ${KEY}
+            conditions: [{type: keyword_match, keywords: [x], lists: ["${KEY}"]}]
+            action: {type: "${KEY}", endpoint: CANARY-literal-key}
+        """
+    environ = ENVIRON | {"KEY": "CANARY-from-env é"}
+    with pytest.raises(ConfigError) as caught:
+        load(write(tmp_path, a=text), environ)
+    error = caught.value
+    said = (
+        "\n".join(f"{p.message} {p.help} {p.path}" for p in error.problems) + str(error) + str(error.sources)
+    )
+    assert "CANARY-typo" not in said
+    assert "from-env" not in said
+    assert not any("literal-key" in p.message + p.help for p in error.problems)
+
+
+def test_secret_does_not_print_itself(tmp_path: Path) -> None:
+    loaded = loads(tmp_path, "timeouts: {}")
+    assert ENVIRON["KEY"] not in repr(loaded)
+    key = loaded.policy.providers["cloud"].api_key
+    assert key is not None
+    assert key.reveal() == ENVIRON["KEY"]

@@ -1,0 +1,86 @@
+from pathlib import Path
+
+import pytest
+
+from tests.unit.config.world import loads, rule
+from waypost.config.readback import read_back
+
+WORD = "{type: keyword_match, keywords: [alpha]}"
+OTHER = "{type: keyword_match, keywords: [beta, gamma]}"
+SEEN = "the text (the conversation without system messages)"
+ALL = "the text (everything that would leave)"
+ALPHA = f'{SEEN} contains "alpha"'
+
+
+def sentence(tmp_path: Path, text: str) -> str:
+    first, last = read_back(loads(tmp_path, text).policy)
+    assert last == "2. semantic_classification: else send to outside (zone external)."
+    return first
+
+
+def test_rule_with_a_boundary_and_an_owner(tmp_path: Path) -> None:
+    text = """\
+        routing_rules:
+          - name: ledgers
+            owner: o@example.com
+            business_justification: Law 14.
+            conditions: [{type: keyword_match, keywords: [ledger, ledgers]}]
+            action: {type: route, endpoint: inside}
+        """
+    assert sentence(tmp_path, text) == (
+        '1. ledgers: if the text (everything that would leave) contains any of "ledger", "ledgers",'
+        " then send to inside; no attempt may leave zone internal,"
+        " and a client's wish for a model elsewhere is not followed."
+        " Owner o@example.com. Because: Law 14. If it cannot be judged, it applies."
+    )
+
+
+@pytest.mark.parametrize(
+    ("action", "told"),
+    [
+        ({"endpoint": "outside"}, "send to outside (zone external)."),
+        ({"endpoint": "", "endpoints": "[outside, outside-too]"},
+         "send to outside, else outside-too (zone external)."),
+        (
+            {"endpoint": "", "endpoints": "[inside, outside]", "boundary": "[external, internal]"},
+            "send to inside, else outside; no attempt may leave the zones external and internal,",
+        ),
+        ({"type": "block", "endpoint": "", "message": "No."}, 'refuse with status 403: "No.".'),
+        ({"type": "respond", "endpoint": "", "message": "Hi"}, 'answer "Hi" and ask no model.'),
+    ],
+)  # fmt: skip
+def test_actions(tmp_path: Path, action: dict[str, str], told: str) -> None:
+    text = "routing_rules:\n" + rule("r", WORD, **action)
+    assert sentence(tmp_path, text).partition(", then ")[2].startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "told"),
+    [
+        (f"[{WORD}, {OTHER}]", f'{SEEN} contains "alpha" and {SEEN} contains any of "beta", "gamma"'),
+        (
+            f"[any_of: [{WORD}, {OTHER}]]",
+            f'({SEEN} contains "alpha" or {SEEN} contains any of "beta", "gamma")',
+        ),
+        (f"[any_of: [{WORD}]]", f'{SEEN} contains "alpha"'),
+        (f"[none_of: [{WORD}]]", f'it is not so that {ALL} contains "alpha"'),
+        (
+            f"[none_of: [{WORD}, {OTHER}]]",
+            f'none of these holds: ({ALL} contains "alpha"; {ALL} contains any of "beta", "gamma")',
+        ),
+        (
+            f"[any_of: [{WORD}, all_of: [{OTHER}, {WORD}]]]",
+            f'({SEEN} contains "alpha" or ({SEEN} contains any of "beta", "gamma" and {ALPHA}))',
+        ),
+        (
+            "[{type: keyword_match, keywords: [alpha], scope: last_user}]",
+            'the text (the user\'s last message) contains "alpha"',
+        ),
+        ("[{type: conversation, max_turns: 1}]", "the conversation has at most 1 user turns"),
+    ],
+)
+def test_conditions(tmp_path: Path, conditions: str, told: str) -> None:
+    rules = f"routing_rules:\n  - name: r\n    conditions: {conditions}\n"
+    text = f"{rules}    action: {{type: route, endpoint: outside}}\n"
+    assert sentence(tmp_path, text).startswith(f"1. r: if {told}, then send")
+    assert sentence(tmp_path, text).endswith("If it cannot be judged, it is skipped.")
