@@ -2,13 +2,14 @@
 
 import json
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from tests.envoy.faulty import burst, fails, respond, stream_burst
-from tests.envoy.gateway import Gateway, question
-from tests.envoy.world import World, chain, model
+from tests.envoy.gateway import Gateway, question, serve
+from tests.envoy.world import World, chain, config, model
 
 KB, MB = 1024, 1024 * 1024
 
@@ -18,23 +19,52 @@ def large(size: int, word: str) -> bytes:
     return json.dumps(question(f"{word} " + "lorem ipsum " * (size // 12 + 1))).encode()
 
 
+UNGUARDED: dict[str, Any] = {
+    "routing_rules": [
+        {
+            "name": "lorem",
+            "conditions": [{"type": "keyword_match", "keywords": ["lorem"]}],
+            "action": {"type": "route", "endpoints": [model("out1"), model("out2")]},
+        }
+    ]
+}
+"""Settings without a block or a boundary: those must read a text whole, and there is a limit to that."""
+
+
+@pytest.fixture(scope="module")
+def shared_unguarded(whole_world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    with serve(tmp_path_factory.mktemp("unguarded"), config(whole_world) | UNGUARDED) as gateway:
+        yield gateway
+
+
+@pytest.fixture
+def unguarded(shared_unguarded: Gateway, world: World) -> Gateway:
+    return shared_unguarded
+
+
 @pytest.mark.parametrize("size", [33 * KB, 64 * KB, 500 * KB, MB, 3 * MB // 2, 10 * MB, 20 * MB])
-def test_a_large_request_arrives_and_fails_over(gateway: Gateway, world: World, size: int) -> None:
+def test_a_large_request_arrives_and_fails_over(unguarded: Gateway, world: World, size: int) -> None:
     world["out1"].behaviour = fails(500)
-    sent = large(size, chain("out1", "in2"))
-    assert gateway.post(sent).status == 200
-    for name in ("out1", "in2"):
+    sent = large(size, "hello")
+    assert unguarded.post(sent).header("x-waypost-decision") == "lorem"
+    for name in ("out1", "out2"):
         assert world[name].wait().json["messages"] == json.loads(sent)["messages"]
+
+
+def test_a_text_too_long_to_be_read_goes_nowhere_a_guard_might_forbid(gateway: Gateway, world: World) -> None:
+    assert gateway.post(large(MB, "hello")).status == 200
+    assert gateway.post(large(10 * MB, "hello")).status == 403
+    assert world.got() == {"out1": 1}
 
 
 @pytest.mark.parametrize("size", [64 * KB, 500 * KB, 20 * MB])
 def test_the_first_request_of_a_fresh_envoy_may_be_large(
     fresh: Callable[..., Gateway], world: World, size: int
 ) -> None:
-    gateway = fresh()
+    gateway = fresh(**UNGUARDED)
     envoy = gateway.envoy
     world["out1"].behaviour = fails(500)
-    assert gateway.post(large(size, chain("out1", "out2"))).status == 200
+    assert gateway.post(large(size, "hello")).status == 200
     assert len(world["out2"].wait().body) >= size
     assert gateway.envoy == envoy
 
