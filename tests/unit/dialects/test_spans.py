@@ -33,7 +33,7 @@ def test_an_empty_object_has_none(body: bytes) -> None:
     "body",
     [
         *(b"", b"[]", b'"{"', b"{", b'{"a"', b'{"a":', b'{"a":1', b'{"a":[1}', b'{"a":"x', b'{"a":}'),
-        *(b"{1:2}", b"{,}", b'{"\\x":1}', b'{"\xff\\n":1}'),
+        *(b'{"a":[', b'{"a":[[]', b"{1:2}", b"{,}", b'{"\\x":1}', b'{"\xff\\n":1}'),
     ],
 )
 def test_what_is_no_object_is_a_400(body: bytes) -> None:

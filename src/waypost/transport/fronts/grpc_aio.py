@@ -75,7 +75,7 @@ async def listen(address: str, converse: Callable[[], Conversation], max_body_by
 
 def _behaviour(converse: Callable[[], Conversation], running: set[asyncio.Task[Any]]) -> Callable[..., Any]:
     async def process(_: object, context: "aio.ServicerContext[object, bytes]") -> None:
-        """Carry one stream. The read()/write() API costs a third less than a generator (docs/notes/0002).
+        """Carry one stream, with the read()/write() API, which costs less than a generator.
 
         A stream that Envoy resets cancels this coroutine; one that it half-closes ends the loop.
         """
