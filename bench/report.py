@@ -14,7 +14,7 @@ def table(result: dict[str, Any]) -> str:
 
 def _lines(result: dict[str, Any]) -> Iterator[list[str]]:
     for r in result["rows"]:
-        own = r["target"] in {"router", "waypost"}
+        own = "worker" in r["cpu_us"]
         yield [
             str(r["connections"]),
             f"{r['prompt_bytes']:,} B",
@@ -38,24 +38,36 @@ def conditions(result: dict[str, Any]) -> str:
 
 
 def summary(result: dict[str, Any]) -> str:
-    """The figures of a keyword-routed request, as Markdown."""
+    """The figures of a keyword-routed request, as Markdown: one column per front."""
     rows = {(r["connections"], r["prompt_bytes"], r["target"]): r for r in result["rows"]}
-    one, plain, router = (rows[1, 200, name] for name in ("waypost", "envoy", "router"))
-    many = rows[32, 200, "waypost"]
-    start, idle = result["start"], result["idle_pss_mb"]
-    cpu = many["cpu_us"]
-    cells = {
-        "added at one connection, p50": f"{_ms(one['added_p50_us'])} (plain Envoy {_ms(plain['p50_us'])})",
-        "of which the router filter": _ms(router["added_p50_us"]),
-        "deciding itself, in process": _ms(result["deciding_us"]["200"]),
-        "requests per second at 32 connections": f"{many['requests_per_second']:,.0f}",
-        "CPU per request then, worker and Envoy": f"{_ms(cpu['worker'])} and {_ms(cpu['envoy'])}",
-        "start to ready": f"{start['ready_seconds']:.1f} s",
-        "idle memory, supervisor + worker": f"{idle['supervisor'] + idle['worker']:.0f} MB (PSS)",
-    }
-    return "\n".join(
-        ["| a keyword-routed request | |", "|---|---|", *(f"| {k} | {v} |" for k, v in cells.items())]
+    plain = rows[1, 200, "envoy"]
+    titles = {"grpc": "gRPC", "h2": "own HTTP/2"}
+    columns = [list(_figures(rows, result["idle_pss_mb"], front)) for front in titles]
+    alike = (
+        f"Plain Envoy answers in {_ms(plain['p50_us'])} (p50). Deciding itself takes "
+        f"{_ms(result['deciding_us']['200'])}; start to ready {result['start']['ready_seconds']:.1f} s."
     )
+    head = ["| a keyword-routed request | " + " | ".join(titles.values()) + " |", "|---|---|---|"]
+    lines = zip(LABELS, *columns, strict=True)
+    return "\n".join([*head, *(f"| {' | '.join(cells)} |" for cells in lines), "", alike])
+
+
+LABELS = (
+    "added at one connection, p50",
+    "of which the router filter",
+    "requests per second at 32 connections",
+    "CPU per request then, worker and Envoy",
+    "idle memory, supervisor and worker (PSS)",
+)
+
+
+def _figures(rows: dict[Any, Any], idle: dict[str, Any], front: str) -> Iterator[str]:
+    one, router, many = rows[1, 200, front], rows[1, 200, f"{front} router"], rows[32, 200, front]
+    yield _ms(one["added_p50_us"])
+    yield _ms(router["added_p50_us"])
+    yield f"{many['requests_per_second']:,.0f}"
+    yield f"{_ms(many['cpu_us']['worker'])}, {_ms(many['cpu_us']['envoy'])}"
+    yield f"{idle[front]['supervisor'] + idle[front]['worker']:.0f} MB"
 
 
 def _ms(microseconds: float) -> str:

@@ -5,10 +5,11 @@
 
 Targets take turns in every round, so that what the machine does besides hits all of them:
 
-- `direct`   the mock upstream itself: shows that it is not the limit
-- `envoy`    plain Envoy, one listener, one cluster, no ext_proc
-- `router`   Waypost's own Envoy configuration without the upstream filter: what the router filter costs
-- `waypost`  `waypost serve` as an operator starts it: both filters
+- `direct`        the mock upstream itself: shows that it is not the limit
+- `envoy`         plain Envoy, one listener, one cluster, no ext_proc
+- `grpc`, `h2`    `waypost serve` with both filters, its worker served by grpc.aio or by the HTTP/2 front
+- `grpc router`, `h2 router`    the same worker and Envoy configuration without the upstream filter: what the
+  router filter costs
 
 `added` is the median over rounds of the difference to `envoy` in the same round. Nothing here asserts a time.
 """
@@ -43,6 +44,8 @@ from waypost.testing.playbook import drive
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "router.json"
+SERVE = (sys.executable, "-m", "waypost.cli", "serve")
+FRONTS = ("grpc", "h2")
 CASES = ((1, 200), (1, 8000), (32, 200), (32, 8000))
 """Connections, and bytes of prompt."""
 
@@ -201,12 +204,12 @@ def address(port: int) -> dict[str, Any]:
     return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
 
 
-def router_only(config: Path, listen: int, worker: list[str]) -> dict[str, Any]:
+def router_only(config: Path, listen: int, run_dir: Path) -> dict[str, Any]:
     """What `waypost serve` gives its Envoy, less the upstream filter, with the same worker behind it."""
     loaded = load([config], os.environ)
     settings = replace(loaded.settings, listen=Address("127.0.0.1", listen))
-    sockets = (worker[worker.index(flag) + 1] for flag in ("--router", "--upstream"))
-    document = static_bootstrap(loaded.policy, settings, Wiring(*sockets, ca_file=""))
+    wiring = Wiring(f"unix:{run_dir}/router.sock", f"unix:{run_dir}/upstream.sock", ca_file="")
+    document = static_bootstrap(loaded.policy, settings, wiring)
     names = set(loaded.policy.providers)
     for cluster in document["static_resources"]["clusters"]:
         if cluster["name"] in names:
@@ -251,7 +254,7 @@ def starts(folder: Path, upstream: int, count: int) -> dict[str, float]:
     for number in range(count):
         config, listen, admin = write_config(folder / f"start{number}", upstream)
         log, began = folder / f"start{number}.log", time.monotonic()
-        with running([sys.executable, "-m", "waypost.cli", "serve", "-c", config], log) as process:
+        with running([*SERVE, "-c", config], log) as process:
             until(lambda admin=admin: get(admin, "/ready") == 200, process, log)
             ready.append(time.monotonic() - began)
             until(lambda listen=listen: post(listen, prompt(200))[0] == 200, process, log)
@@ -267,43 +270,54 @@ def write_config(folder: Path, upstream: int) -> tuple[Path, int, int]:
     return file, listen, admin
 
 
-@contextmanager
-def targets(folder: Path, upstream: int) -> Iterator[tuple[list[Target], Path, int]]:
-    """All four, running; the configuration; the supervisor's pid."""
-    config, listen, admin = write_config(folder / "serve", upstream)
-    plain, router = free_ports(2)
-    with ExitStack() as stack:
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Starts what is measured and knows where its files are."""
 
-        def start(command: Sequence[str | Path], name: str, port: int, path: str = "/") -> int:
-            log = folder / f"{name}.log"
-            process = stack.enter_context(running(command, log))
-            until(lambda: get(port, path) > 0, process, log)
-            return process.pid
+    folder: Path
+    upstream: int
+    stack: ExitStack
 
-        serve = start([sys.executable, "-m", "waypost.cli", "serve", "-c", config], "serve", admin, "/ready")
-        while get(admin, "/ready") != 200:
-            time.sleep(0.01)
+    def start(self, command: Sequence[str | Path], name: str, port: int, path: str = "/") -> int:
+        """Run it until it answers; its pid."""
+        log = self.folder / f"{name}.log"
+        process = self.stack.enter_context(running(command, log))
+        wanted = {200} if path == "/ready" else {200, 404}
+        until(lambda: get(port, path) in wanted, process, log)
+        return process.pid
+
+    def envoy(self, document: dict[str, Any], name: str, port: int) -> int:
+        """An Envoy with this bootstrap, and as many threads as `waypost serve` gives its own."""
+        file = self.folder / f"{name}.json"
+        file.write_text(json.dumps(document))
+        options = [
+            "--concurrency",
+            str(min(2, os.cpu_count() or 1)),
+            "--use-dynamic-base-id",
+            "--log-level",
+            "warning",
+        ]
+        return self.start([find_envoy(), "-c", file, *options], name, port)
+
+    def plain(self) -> Target:
+        """Plain Envoy."""
+        (port,) = free_ports(1)
+        return Target("envoy", port, {"envoy": self.envoy(passthrough(port, self.upstream), "envoy", port)})
+
+    def waypost(self, front: str) -> tuple[Target, Target, int]:
+        """Router filter alone, both filters, and the supervisor's pid."""
+        config, listen, admin = write_config(self.folder / front, self.upstream)
+        run_dir = self.folder / f"{front}-run"
+        command = [*SERVE, "-c", config, "--front", front, "--run-dir", run_dir]
+        serve = self.start(command, front, admin, "/ready")
         below = dict(children(serve))
-        worker = next(pid for pid, command in below.items() if "extproc" in command)
-        envoy = next(pid for pid, command in below.items() if "envoy" in Path(command[0]).name)
-        threads = below[envoy][below[envoy].index("--concurrency") + 1]
-
-        def start_envoy(document: dict[str, Any], name: str, port: int) -> int:
-            file = folder / f"{name}.json"
-            file.write_text(json.dumps(document))
-            options = ["--concurrency", threads, "--use-dynamic-base-id", "--log-level", "warning"]
-            return start([find_envoy(), "-c", file, *options], name, port)
-
-        plain_pid = start_envoy(passthrough(plain, upstream), "envoy", plain)
-        router_pid = start_envoy(router_only(config, router, below[worker]), "router", router)
-        yield (
-            [
-                Target("direct", upstream, {}),
-                Target("envoy", plain, {"envoy": plain_pid}),
-                Target("router", router, {"envoy": router_pid, "worker": worker}),
-                Target("waypost", listen, {"envoy": envoy, "worker": worker}),
-            ],
-            config,
+        worker = next(pid for pid, words in below.items() if "extproc" in words)
+        envoy = next(pid for pid, words in below.items() if "envoy" in Path(words[0]).name)
+        (port,) = free_ports(1)
+        alone = self.envoy(router_only(config, port, run_dir), f"{front}-router", port)
+        return (
+            Target(f"{front} router", port, {"envoy": alone, "worker": worker}),
+            Target(front, listen, {"envoy": envoy, "worker": worker}),
             serve,
         )
 
@@ -377,29 +391,34 @@ def run(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     for size, file in bodies.items():
         file.write_bytes(prompt(size))
     (upstream,) = free_ports(1)
-    with running([mock, str(upstream)], folder / "mock.log"):
-        while not post(upstream, b"{}")[0]:
-            time.sleep(0.01)
+    with ExitStack() as stack:
+        stage = Stage(folder, upstream, stack)
+        direct = Target("direct", upstream, {})
+        stage.start([mock, str(upstream)], "mock", upstream)
         start = starts(folder, upstream, options.starts)
-        with targets(folder, upstream) as (all_targets, config, supervisor):
-            status, headers = post(all_targets[-1].port, prompt(200))
+        plain, idle, targets = stage.plain(), {}, []
+        for front in FRONTS:
+            router, both, supervisor = stage.waypost(front)
+            targets += [router, both]
+            status, headers = post(both.port, prompt(200))
             if (status, headers.get("x-waypost-decision")) != (200, "stays-inside"):
                 sys.exit(f"waypost answered {status} {headers}: not the request that is to be measured")
             time.sleep(2)  # idle means that nothing of the first request is left
-            idle = {"supervisor": pss_mb(supervisor)} | {
-                n: pss_mb(p) for n, p in all_targets[-1].pids.items()
-            }
-            rows = measure(all_targets, bodies, options.rounds, options.seconds)
-            return {
-                "machine": f"{os.cpu_count()} shared {platform.machine()} cores, Linux",
-                "python": platform.python_version(),
-                "rounds": options.rounds,
-                "seconds": options.seconds,
-                "start": {name: round(value, 3) for name, value in start.items()},
-                "idle_pss_mb": {name: round(value, 1) for name, value in idle.items()},
-                "deciding_us": {str(size): round(deciding_us(config, prompt(size)), 1) for size in bodies},
-                "rows": rows,
-            }
+            idle[front] = {"supervisor": pss_mb(supervisor)} | {n: pss_mb(p) for n, p in both.pids.items()}
+        rows = measure([direct, plain, *targets], bodies, options.rounds, options.seconds)
+    return {
+        "machine": f"{os.cpu_count()} shared {platform.machine()} cores, Linux",
+        "python": platform.python_version(),
+        "rounds": options.rounds,
+        "seconds": options.seconds,
+        "start": {name: round(value, 3) for name, value in start.items()},
+        "idle_pss_mb": {f: {n: round(mb, 1) for n, mb in of.items()} for f, of in idle.items()},
+        "deciding_us": {
+            str(size): round(deciding_us(folder / FRONTS[0] / "waypost.yaml", prompt(size)), 1)
+            for size in bodies
+        },
+        "rows": rows,
+    }
 
 
 if __name__ == "__main__":
