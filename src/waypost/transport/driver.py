@@ -1,5 +1,6 @@
 """Runs a journey: the one place where its needs meet the world."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -23,15 +24,27 @@ class Ports:
 NO_PORTS: Final = Ports()
 
 
-async def drive(journey: Journey, ports: Ports = NO_PORTS) -> Outcome:
-    """Run a journey to its end."""
+async def drive(journey: Journey, ports: Ports = NO_PORTS, *, aside: bool = False) -> Outcome:
+    """Run a journey to its end.
+
+    Args:
+        journey: not started yet.
+        ports: answer its needs.
+        aside: work in a thread, so that a long text does not hold up everybody else's requests.
+    """
     told: Any = None
     while True:
-        try:
-            need = journey.send(told)
-        except StopIteration as stop:
-            return stop.value
-        told = await _answer(need, ports)
+        reached = await asyncio.to_thread(_step, journey, told) if aside else _step(journey, told)
+        if not isinstance(reached, Ask):
+            return reached
+        told = await _answer(reached, ports)
+
+
+def _step(journey: Journey, told: object) -> Ask[Any] | Outcome:
+    try:
+        return journey.send(told)
+    except StopIteration as stop:
+        return stop.value
 
 
 async def _answer(need: Ask[Any], ports: Ports) -> object:

@@ -1,6 +1,7 @@
 """A journey is run to its end, and its needs are met by the ports."""
 
 import asyncio
+import threading
 from collections.abc import Generator
 from typing import Any, cast
 
@@ -9,7 +10,8 @@ import pytest
 from waypost.decision.engine import Route
 from waypost.journey import Forward, Journey, route
 from waypost.needs import Ask, Encode, Failed
-from waypost.signals.base import Encoded
+from waypost.request.chat import ChatRequest
+from waypost.signals.base import Encoded, Verdict
 from waypost.testing import policies
 from waypost.testing.signals import NO, Fixed, Learned
 from waypost.transport.driver import Ports, drive
@@ -50,3 +52,18 @@ def test_a_need_nobody_knows_is_a_bug() -> None:
 
     with pytest.raises(TypeError, match="Ask"):
         asyncio.run(drive(cast("Journey", journey())))
+
+
+def test_a_long_text_is_read_beside_the_event_loop() -> None:
+    threads: list[int] = []
+
+    class Slow(Fixed):
+        def evaluate(self, request: ChatRequest, encoded: Encoded | None) -> Verdict:
+            threads.append(threading.get_ident())
+            return NO
+
+    policy = policies.policy(ZONES, {"s": Slow(NO)}, [RULE])
+    for aside in (False, True):
+        asyncio.run(drive(route(policy, policies.chat("hello")), aside=aside))
+    here, there = threads
+    assert here == threading.get_ident() != there
