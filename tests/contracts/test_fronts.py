@@ -51,7 +51,7 @@ class Ledger:
 
 
 class Script:
-    """Does what the body says: echo, done, wait, wrong, bug, more (so many bytes), grave (a bug at its end)."""
+    """As the body says: echo, done, wait, wrong, bug, more (so many bytes), grave (a bug at the end)."""
 
     role: Role = "upstream"
 

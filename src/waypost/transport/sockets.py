@@ -46,6 +46,7 @@ def adopt_socket(number: int) -> socket.socket:
     except OSError as error:
         raise EngineError(f"fd:{number} cannot be used: {error.strerror}") from error
     if listener.family != socket.AF_UNIX or not listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        listener.close()
         raise EngineError(f"fd:{number} is not a listening unix socket")
     return listener
 

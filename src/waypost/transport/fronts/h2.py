@@ -172,10 +172,11 @@ class Link(asyncio.Protocol):
         call = self._calls.get(stream)
         if call is None:
             self._connection.finish(stream)  # it never asked anything, or has been answered
-        elif call.task is not None:
+            return
+        call.over = True
+        if call.task is not None:
             call.task.cancel()
         else:
-            call.over = True
             self._begin(call, self._carry(stream, call))
 
     async def _carry(self, stream: int, call: Call) -> None:
@@ -184,12 +185,9 @@ class Link(asyncio.Protocol):
         try:
             while call.waiting and not call.over:
                 await call.exchange.receive(call.waiting.popleft())
-                call.over = call.exchange.done
+                call.over |= call.exchange.done
         except ProtocolError:
             call.over, status = True, INTERNAL
-        except asyncio.CancelledError:
-            call.over = True
-            raise
         finally:
             if call.over:
                 self._calls.pop(stream, None)
