@@ -73,7 +73,7 @@ def init(template: str | None, yes: bool, output: Path, force: bool, as_json: bo
             f"Found  {key}" + ("  (this kind of provider is not built yet)" if key in NOT_BUILT else "")
         )
     policy = loaded.policy
-    counts = f"{len(policy.rules) - 1} rules, {len(loaded.test_cases)} test cases"
+    counts = f"rules: {len(policy.rules) - 1}, test cases: {len(loaded.test_cases)}"
     click.echo(f"Wrote  {output}  (template {template}, {counts})")
     option = "" if output == DEFAULT else f" -c {output}"
     click.echo(f"Next   waypost check{option}   then   waypost serve{option}")

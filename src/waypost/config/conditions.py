@@ -32,9 +32,9 @@ class Conditions:
     findings: Findings
     ignores_unreadable: bool
     identity_headers: frozenset[str] = frozenset()
-    counts: Counter[str] = field(default_factory=Counter[str])
     signals: dict[str, Signal] = field(default_factory=dict[str, Signal])
     names: dict[Signal, str] = field(default_factory=dict[Signal, str])
+    counts: Counter[str] = field(default_factory=Counter[str])
     paths: dict[str, list[Path]] = field(default_factory=dict[str, list[Path]])
     used: set[str] = field(default_factory=set[str])
 

@@ -85,27 +85,50 @@ def _lists(lists: Lists, used: set[str], findings: Findings) -> None:
 
 def _unreachable(policy: Policy, places: Mapping[str, Path], findings: Findings) -> None:
     """Find rules whose every request an earlier one takes."""
-    indexed: dict[str, dict[str, Rule]] = {}
+    indexed: dict[str, list[Rule]] = {}
     for rule in policy.rules[:-1]:
-        keys = dict.fromkeys(_keys(rule, policy.signals))
-        earlier = {name: r for key in keys for name, r in indexed.get(key, {}).items()}
-        taker = next((r for r in earlier.values() if _takes_all(r, rule, policy.signals)), None)
+        earlier = (r for key in _probes(rule, policy.signals, indexed) for r in indexed.get(key, ()))
+        taker = next((r for r in earlier if _takes_all(r, rule, policy.signals)), None)
         if taker is not None:
             message = (
                 f"rule {rule.name!r} can never decide: {taker.name!r} takes every request it would match"
             )
             findings.warn((*places[rule.name], "name"), message, "remove it, or move it up")
-        for key in keys:
-            indexed.setdefault(key, {})[rule.name] = rule
+        for name in dict.fromkeys(signals_of(rule.when)):
+            for key in (name, *_terms(policy.signals[name])):
+                indexed.setdefault(key, []).append(rule)
 
 
-def _keys(rule: Rule, signals: Mapping[str, Signal]) -> Iterator[str]:
-    """What two rules must share for one to take the other's requests: a condition or a keyword."""
-    for name in signals_of(rule.when):
+def _terms(signal: Signal) -> Iterator[str]:
+    if isinstance(signal, KeywordMatch):
+        yield from dict.fromkeys(f"keyword {term.casefold()}" for term in signal.terms)
+
+
+def _probes(
+    rule: Rule, signals: Mapping[str, Signal], indexed: Mapping[str, Sequence[Rule]]
+) -> Iterator[str]:
+    """What an earlier rule that takes all of this one's requests must share with it, the rarest first.
+
+    A keyword condition that needs n of its words is covered only by one that has some of any n of
+    them; a denied one by any that has one.
+    """
+    denies = _denies(rule.when)
+    for name in dict.fromkeys(signals_of(rule.when)):
         yield name
         signal = signals[name]
         if isinstance(signal, KeywordMatch):
-            yield from (f"keyword {term.casefold()}" for term in signal.terms)
+            rarest = sorted(_terms(signal), key=lambda term: len(indexed.get(term, ())))
+            yield from rarest if denies else rarest[: _needed(signal)]
+
+
+def _denies(expr: Expr) -> bool:
+    match expr:
+        case Not():
+            return True
+        case All(operands) | Any(operands):
+            return any(_denies(operand) for operand in operands)
+        case Is():
+            return False
 
 
 def _takes_all(earlier: Rule, later: Rule, signals: Mapping[str, Signal]) -> bool:
@@ -175,9 +198,15 @@ def _other_form(term: str, terms: Mapping[str, str]) -> Iterator[str]:
     """The plural of a keyword, or its singular, when the list holds neither."""
     if not term.isascii() or not term.isalpha() or len(term) < _SHORTEST:
         return
-    if term.endswith("s") and not term.endswith("ss"):
+    if term.endswith(("is", "us", "ses")):
+        forms = ()  # diagnosis, virus, cases: too irregular to guess
+    elif term.endswith("ies"):
+        forms = (f"{term[:-3]}y",)
+    elif term.endswith(("xes", "zes", "ches", "shes")):
+        forms = (term[:-2],)
+    elif term.endswith("s") and not term.endswith("ss"):
         forms = (term[:-1],)
-    elif term.endswith(("s", "x", "z", "ch", "sh")):
+    elif term.endswith(("ss", "x", "z", "ch", "sh")):
         forms = (f"{term}es",)
     elif term.endswith("y") and term[-2] not in "aeiou":
         forms = (f"{term[:-1]}ies",)

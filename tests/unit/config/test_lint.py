@@ -91,6 +91,7 @@ def test_words_of_lists_count(tmp_path: Path) -> None:
         (("policy",), "'policies'"),
         (("box", "key"), "'boxes', 'keys'"),
         (("class",), "'classes'"),
+        (("strategies", "boxes"), "'strategy', 'box'"),
     ],
 )
 def test_near_forms_of_a_guarding_keyword(tmp_path: Path, terms: tuple[str, ...], absent: str) -> None:
@@ -99,7 +100,10 @@ def test_near_forms_of_a_guarding_keyword(tmp_path: Path, terms: tuple[str, ...]
     ]
 
 
-@pytest.mark.parametrize("terms", [("procedure", "procedures"), ("'medical record'",), ("é12",), ("eu",)])
+@pytest.mark.parametrize(
+    "terms",
+    [("procedure", "procedures"), ("'medical record'",), ("é12",), ("eu",), ("diagnosis", "diagnoses")],
+)
 def test_no_near_forms(tmp_path: Path, terms: tuple[str, ...]) -> None:
     assert remarks(tmp_path, rules(rule("r", words(*terms)))) == []
 
