@@ -69,9 +69,9 @@ def attempt(hops: Hops, cluster: str, headers: Mapping[str, str]) -> Attempt:
     endpoint = hops.get(headers.get(HOPS[number - 1], "")) if number else None
     if endpoint is None:
         raise ProtocolError(f"attempt {count!r} at cluster {cluster!r} names no endpoint of a known revision")
-    if endpoint.provider.name != cluster:
+    if endpoint.provider.cluster != cluster:
         raise ProtocolError(
-            f"endpoint {endpoint.name!r} lives at {endpoint.provider.name!r}, not at {cluster!r}"
+            f"endpoint {endpoint.name!r} lives at {endpoint.provider.cluster!r}, not at {cluster!r}"
         )
     path = headers.get(":path", "").partition("?")[0]
     operation = next((name for name in _OPERATIONS if path.endswith(name)), None)

@@ -27,7 +27,8 @@ def plan(
     known = hops_of(POLICY) | {hop_id("test", name): endpoint for name, endpoint in hops.items()}
     headers = {header: hop_id("test", name) for header, name in zip(HOPS, chain, strict=False)}
     headers |= {"x-envoy-attempt-count": str(number), ":path": path}
-    return attempt(known, cluster or f"{chain[number - 1]}-host", headers)
+    tried = known[hop_id("test", chain[number - 1])]
+    return attempt(known, cluster or tried.provider.cluster, headers)
 
 
 def test_the_first_attempt_of_several() -> None:
@@ -99,12 +100,17 @@ def test_a_hop_of_an_unknown_revision_is_refused() -> None:
         ":path": "/v1/embeddings",
     }
     with pytest.raises(ProtocolError):
-        attempt(other, "a-host", headers)
+        attempt(other, A.provider.cluster, headers)
 
 
 def test_a_cluster_that_is_not_the_endpoints_own_is_refused() -> None:
-    with pytest.raises(ProtocolError, match="not at 'b-host'"):
-        plan(1, cluster="b-host")
+    with pytest.raises(ProtocolError, match=f"not at {B.provider.cluster!r}"):
+        plan(1, cluster=B.provider.cluster)
+
+
+def test_a_provider_that_moved_is_not_tried_at_its_old_address() -> None:
+    with pytest.raises(ProtocolError, match="not at"):
+        plan(1, cluster=A.provider.cluster, a=at(A, host="elsewhere.invalid"))
 
 
 def test_no_provider_sees_anything_of_another() -> None:
@@ -114,11 +120,11 @@ def test_no_provider_sees_anything_of_another() -> None:
         ends = {"a": replace(A, provider=replace(first, name="a-host")), "b": replace(B, provider=second)}
         shared: dict[str, str] = {}
         for number in (1, 2):
-            step = plan(number, cluster=ends["ab"[number - 1]].provider.name, **ends)
+            step = plan(number, cluster=ends["ab"[number - 1]].provider.cluster, **ends)
             shared = {k: v for k, v in shared.items() if k not in step.remove_headers} | dict(
                 step.set_headers
             )
-        fresh = plan(1, chain="b", cluster=ends["b"].provider.name, **ends)
+        fresh = plan(1, chain="b", cluster=ends["b"].provider.cluster, **ends)
         assert shared == dict(fresh.set_headers)
 
 

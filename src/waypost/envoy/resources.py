@@ -378,22 +378,12 @@ def route_configuration(policies: Sequence[Policy], timeouts: Timeouts) -> Docum
 
 
 def _hop_targets(policies: Sequence[Policy]) -> dict[str, str]:
-    """Cluster by hop id.
-
-    An older revision keeps a hop only while its provider is still the same: a cluster that changed its
-    address must not get requests that are signed for the old one.
-    """
-    current = policies[0].providers
+    """Cluster by hop id, of every revision still in use."""
     return {
-        hop_id(policy.revision, endpoint.name): endpoint.provider.name
+        hop_id(policy.revision, endpoint.name): endpoint.provider.cluster
         for policy in policies
         for endpoint in policy.endpoints.values()
-        if _same_target(current.get(endpoint.provider.name, endpoint.provider), endpoint.provider)
     }
-
-
-def _same_target(new: Provider, old: Provider) -> bool:
-    return (new.scheme, new.host, new.port) == (old.scheme, old.host, old.port)
 
 
 def _chain(targets: Mapping[str, str], hops: int) -> Document:
@@ -438,10 +428,8 @@ def _choose(cluster: str) -> Document:
 
 
 def clusters(policies: Sequence[Policy], settings: Settings, wiring: Wiring) -> tuple[Document, ...]:
-    """The two roles, then every provider of every policy; the newest definition of a name wins."""
-    providers: dict[str, Provider] = {}
-    for policy in policies:
-        providers = {**policy.providers, **providers}
+    """The two roles, then every provider of every policy; one that has moved stands there twice."""
+    providers: dict[str, Provider] = {p.cluster: p for policy in policies for p in policy.providers.values()}
     return (
         _role_cluster(ROUTER_CLUSTER, wiring.router, settings),
         _role_cluster(UPSTREAM_CLUSTER, wiring.upstream, settings),
@@ -475,7 +463,7 @@ def _provider_cluster(provider: Provider, settings: Settings, ca_file: str) -> D
     host = _socket_address(Address(provider.host, provider.port))
     tls: Document = {"transport_socket": _tls(provider.host, ca_file)} if provider.scheme == "https" else {}
     return {
-        "name": provider.name,
+        "name": provider.cluster,
         "type": "STATIC" if _is_ip(provider.host) else "STRICT_DNS",
         "dns_lookup_family": "V4_PREFERRED",
         "wait_for_warm_on_init": False,  # a slow name server must not keep other providers waiting
@@ -484,7 +472,7 @@ def _provider_cluster(provider: Provider, settings: Settings, ca_file: str) -> D
         "circuit_breakers": _breakers(10_000),
         "outlier_detection": OUTLIERS,
         "load_assignment": {
-            "cluster_name": provider.name,
+            "cluster_name": provider.cluster,
             "endpoints": [_hosts(host), {**_hosts(_socket_address(REFUSING)), "priority": 1}],
         },
         "upstream_connection_options": {

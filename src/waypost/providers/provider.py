@@ -1,5 +1,6 @@
 """Who serves a model: address, zone and credential of one provider; and the logical models on it."""
 
+import hashlib
 import hmac
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -37,7 +38,7 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """One configured provider; also one Envoy cluster of the same name.
+    """One configured provider; also one Envoy cluster.
 
     Attributes:
         base_path: what stands before the operation, without a trailing slash: `/v1`.
@@ -55,6 +56,16 @@ class Provider:
     api_key: Secret | None = None
     organization: str | None = None
     project: str | None = None
+
+    @property
+    def cluster(self) -> str:
+        """Name of its Envoy cluster; a provider that moves gets another one.
+
+        So an Envoy that still holds the old address can never be the target of a request that was routed, and
+        signed, for the new one.
+        """
+        address = f"{self.scheme}://{self.host}:{self.port}"
+        return f"{self.name}-{hashlib.sha256(address.encode()).hexdigest()[:8]}"
 
     @property
     def authority(self) -> str:

@@ -17,6 +17,7 @@ from waypost.transport.upstream import Upstream
 from waypost.transport.wire_pb2 import ProcessingMode, ProcessingRequest, ProcessingResponse
 
 POLICY = policies.policy({"a": "external", "b": "external"}, {}, ())
+A, B = (endpoint.provider.cluster for endpoint in POLICY.endpoints.values())
 KEYED = {
     hop: replace(endpoint, provider=replace(endpoint.provider, api_key=Secret(f"key-{endpoint.name}")))
     for hop, endpoint in hops_of(POLICY).items()
@@ -47,7 +48,7 @@ def talk(upstream: Upstream, *messages: ProcessingRequest) -> list[ProcessingRes
 
 def test_a_first_attempt_takes_one_message() -> None:
     upstream = Upstream(lambda: KEYED)
-    (answer,) = talk(upstream, attempt_headers(headers(), "a-host"))
+    (answer,) = talk(upstream, attempt_headers(headers(), A))
     mutation = answer.request_headers.response.header_mutation
     assert set_by(mutation) == {
         ":path": "/v1/chat/completions",
@@ -62,7 +63,7 @@ def test_a_later_attempt_asks_for_the_body_and_writes_its_own_model() -> None:
     upstream = Upstream(lambda: KEYED)
     first, second = talk(
         upstream,
-        attempt_headers(headers("2"), "b-host"),
+        attempt_headers(headers("2"), B),
         request_body(b'{"messages":[], "model" : "a" }'),
     )
     assert first.mode_override.request_body_mode == ProcessingMode.BUFFERED
@@ -74,18 +75,18 @@ def test_a_later_attempt_asks_for_the_body_and_writes_its_own_model() -> None:
 
 
 def test_an_envoy_that_sends_the_body_anyway_is_not_asked_for_it() -> None:
-    (answer,) = talk(Upstream(lambda: KEYED), attempt_headers(headers("2"), "b-host", BUFFERED))
+    (answer,) = talk(Upstream(lambda: KEYED), attempt_headers(headers("2"), B, BUFFERED))
     assert not answer.HasField("mode_override")
 
 
 @pytest.mark.parametrize(
     ("changes", "cluster"),
     [
-        ({}, "b-host"),
+        ({}, B),
         ({}, ""),
-        ({"x-waypost-hop-1": "unknown"}, "a-host"),
-        ({"x-envoy-attempt-count": "9"}, "a-host"),
-        ({":path": "/v1/models"}, "a-host"),
+        ({"x-waypost-hop-1": "unknown"}, A),
+        ({"x-envoy-attempt-count": "9"}, A),
+        ({":path": "/v1/models"}, A),
     ],
 )
 def test_an_attempt_that_does_not_add_up_is_refused_and_never_sent(
