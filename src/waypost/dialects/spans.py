@@ -2,6 +2,7 @@
 
 Rule 1: nothing is re-serialised; key order, white space and number formats of the client reach the provider.
 Rule 2: linear time, and only brackets cost a step of Python: strings of any length are skipped in C.
+Rule 3: what one request may cost is bounded before it is parsed, by its structure: no text is too long.
 """
 
 import json
@@ -10,8 +11,14 @@ from typing import Final
 
 from waypost.errors import RequestError
 
-MAX_BRACKETS: Final = 500_000
-"""Most `{` and `[` in one body, those inside strings included."""
+MAX_BRACKETS: Final = 50_000
+"""Most objects and arrays in one body: a conversation of 10,000 messages has fewer."""
+
+MAX_STRINGS: Final = 200_000
+"""Most strings in one body, keys included."""
+
+MAX_VALUES: Final = 500_000
+"""Most values in one body; an embeddings request has at most 300,000 tokens."""
 
 MAX_MEMBERS: Final = 10_000
 """Most members of the outermost object."""
@@ -21,6 +28,7 @@ _SPACE: Final = rb"[ \t\n\r]*+"
 _KEY: Final = re.compile(_SPACE + b"(" + _STRING + b")" + _SPACE + b":" + _SPACE, re.DOTALL)
 _SCALAR: Final = re.compile(_STRING + rb'|[^\s,\[\]{}":]++', re.DOTALL)
 _BRACKET: Final = re.compile(rb'[^"\[\]{}]*+(?:' + _STRING + rb'[^"\[\]{}]*+)*+([\[\]{}])', re.DOTALL)
+_STRINGS: Final = re.compile(_STRING, re.DOTALL)
 _OPEN: Final = re.compile(_SPACE + rb"\{" + _SPACE)
 _NEXT: Final = re.compile(_SPACE + rb"([,}])")
 
@@ -34,9 +42,8 @@ def top_level(body: bytes) -> list[Span]:
     Meant for bodies that parse as JSON; of others it says 400 where they stop making sense to it.
 
     Raises:
-        RequestError: not an object, or more brackets than any real request has.
+        RequestError: not an object, or more members and brackets than any real request has.
     """
-    check_size(body)
     found = _OPEN.match(body)
     if not found:
         raise _malformed(0)
@@ -63,10 +70,25 @@ def top_level(body: bytes) -> list[Span]:
 
 
 def check_size(body: bytes) -> None:
-    """Refuse a body whose structure alone would keep the event loop busy."""
-    if body.count(b"{") + body.count(b"[") > MAX_BRACKETS:
-        message = f"The request body has more than {MAX_BRACKETS} objects and arrays."
-        raise RequestError(message, 400, "body_too_complex")
+    """Refuse a body that parsing would make many times as large, or keep the event loop busy with.
+
+    Raises:
+        RequestError: too many strings, values, objects or arrays.
+    """
+    # An escaped quote belongs to a string; `\\"` that ends one makes this count low, by half at most.
+    strings = (body.count(b'"') - body.count(b'\\"')) // 2
+    if strings > MAX_STRINGS or (_is_large(body) and _is_large(_STRINGS.sub(b"", body))):
+        raise _too_complex()
+
+
+def _is_large(json: bytes) -> bool:
+    brackets = json.count(b"{") + json.count(b"[")
+    return brackets > MAX_BRACKETS or brackets + json.count(b",") > MAX_VALUES
+
+
+def _too_complex() -> RequestError:
+    limits = f"{MAX_VALUES} values, {MAX_STRINGS} strings or {MAX_BRACKETS} objects and arrays"
+    return RequestError(f"The request body has more than {limits}.", 400, "body_too_complex")
 
 
 def replace_model(body: bytes, model: str) -> bytes:
@@ -90,12 +112,15 @@ def _value_end(body: bytes, start: int) -> int:
         return scalar.end()
     depth = 0
     at = start
-    while bracket := _BRACKET.match(body, at):
+    for _ in range(2 * MAX_BRACKETS):
+        bracket = _BRACKET.match(body, at)
+        if not bracket:
+            raise _malformed(at)
         at = bracket.end()
         depth += 1 if bracket[1] in b"[{" else -1
         if depth == 0:
             return at
-    raise _malformed(at)
+    raise _too_complex()
 
 
 def _decoded(key: bytes) -> str:

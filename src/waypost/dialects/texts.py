@@ -4,6 +4,7 @@ Left out are only the words of the format itself (`"role": "user"`, the key `mes
 them, and media inside a part that is marked unreadable.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple, cast
@@ -61,8 +62,7 @@ _VALUES: Final = {
 _MEDIA: Final = _words("data file_data")
 _NO_TEXT: Final = {float, bool, type(None)}
 _LONE: Final = re.compile("[\ud800-\udfff]")
-_ESCAPE: Final = re.compile(r'\\(?:u([0-9a-fA-F]{4})|(["\\/bfnrt]))')
-_ESCAPED: Final = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+_NO_ESCAPE: Final = re.compile(r"\\(?![/bfnrt]|u[0-9a-fA-F]{4})")
 _PATH_NAME: Final = re.compile(r"[A-Za-z_$][\w$-]{0,63}", re.ASCII)
 
 
@@ -117,21 +117,24 @@ class Texts:
         Raises:
             RequestError: too many of them, or too deep.
         """
-        # A stack of its own: the depth of a body must not become the depth of Python's.
-        stack = [_Node(value, where, "", free=False, depth=0)]
+        # A stack of its own: the depth of a body must not become the depth of Python's. Of iterators, so that
+        # a long list costs nothing before it is looked at.
+        stack = [iter((_Node(value, where, "", free=False),))]
         while stack:
-            node = stack.pop()
-            if node.depth > MAX_DEPTH:
+            node = next(stack[-1], None)
+            if node is None:
+                stack.pop()
+            elif len(stack) > MAX_DEPTH + 1:
                 raise too_complex()
-            if isinstance(node.value, str):
+            elif isinstance(node.value, str):
                 if not (media and _is_media(node)) and not _is_format(node):
                     yield from self.text(node.value, node.where, kind)
             elif isinstance(node.value, dict):
                 for name in _callers_keys(node):
                     yield from self.text(name, f"{_join(node.where, name)} (key)", kind)
-                stack.extend([*_members(node)][::-1])
+                stack.append(_members(node))
             else:
-                stack.extend([*_items(node)][::-1])
+                stack.append(_items(node))
 
 
 class _Node(NamedTuple):
@@ -141,7 +144,6 @@ class _Node(NamedTuple):
     where: str
     key: str
     free: bool
-    depth: int
 
 
 def _callers_keys(node: _Node) -> list[str]:
@@ -154,7 +156,7 @@ def _members(node: _Node) -> Iterator[_Node]:
     for name, value in node.value.items():
         if type(value) not in _NO_TEXT:
             free = not named and (node.free or name in _CALLERS_OWN or name not in _KEYS)
-            yield _Node(value, _join(node.where, name), "" if named else name, free, node.depth + 1)
+            yield _Node(value, _join(node.where, name), "" if named else name, free)
 
 
 def _items(node: _Node) -> Iterator[_Node]:
@@ -162,7 +164,7 @@ def _items(node: _Node) -> Iterator[_Node]:
     if not set(map(type, values)) <= _NO_TEXT:  # long lists of tokens are looked at in C
         for n, value in enumerate(values):
             if type(value) not in _NO_TEXT:
-                yield _Node(value, f"{node.where}[{n}]", node.key, node.free, node.depth + 1)
+                yield _Node(value, f"{node.where}[{n}]", node.key, node.free)
 
 
 def _is_media(node: _Node) -> bool:
@@ -174,10 +176,14 @@ def _is_format(node: _Node) -> bool:
 
 
 def _unescape(text: str) -> str:
-    plain = _ESCAPE.sub(lambda found: chr(int(found[1], 16)) if found[1] else _ESCAPED[found[2]], text)
-    if plain.isascii():
-        return plain
-    return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    """Decode JSON escapes in any text. All of it runs in C: a text may be nothing but escapes.
+
+    Three control characters stand in for what must not be decoded; where the text has them itself they come
+    back as backslash or quote.
+    """
+    text = text.replace("\\\\", "\0").replace('\\"', "\1").replace('"', "\1")
+    plain: str = json.loads('"' + _NO_ESCAPE.sub("\2", text) + '"', strict=False)
+    return _LONE.sub("\ufffd", plain.replace("\0", "\\").replace("\1", '"').replace("\2", "\\"))
 
 
 def _join(where: str, key: str) -> str:

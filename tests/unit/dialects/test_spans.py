@@ -4,7 +4,15 @@ import json
 
 import pytest
 
-from waypost.dialects.spans import MAX_BRACKETS, MAX_MEMBERS, replace_model, top_level
+from waypost.dialects.spans import (
+    MAX_BRACKETS,
+    MAX_MEMBERS,
+    MAX_STRINGS,
+    MAX_VALUES,
+    check_size,
+    replace_model,
+    top_level,
+)
 from waypost.errors import RequestError
 
 
@@ -42,13 +50,42 @@ def test_what_is_no_object_is_a_400(body: bytes) -> None:
     assert (caught.value.status, caught.value.code) == (400, "invalid_json")
 
 
-def test_more_structure_than_any_request_has_is_refused_before_it_costs_anything() -> None:
-    brackets = b'{"a":[' + b"[],".replace(b",", b"") * MAX_BRACKETS + b"]}"
-    members = b"{" + b'"a":1,' * MAX_MEMBERS + b'"b":1}'
-    for body in (brackets, members):
-        with pytest.raises(RequestError) as caught:
-            top_level(body)
-        assert caught.value.code == "body_too_complex"
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"a":[' + b",".join([b"[]"] * MAX_BRACKETS) + b"]}",
+        b'{"a":[' + b"1," * MAX_VALUES + b"1]}",
+        b'{"a":[' + b'"",' * MAX_STRINGS + b'""]}',
+        b'{"a":[' + b'"\\\\",' * (2 * MAX_STRINGS) + b'""]}',
+    ],
+)
+def test_more_structure_than_any_request_has_is_refused_before_it_is_parsed(body: bytes) -> None:
+    with pytest.raises(RequestError) as caught:
+        check_size(body)
+    assert caught.value.code == "body_too_complex"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"a":[' + b"[]," * (MAX_BRACKETS - 3) + b"[]]}",
+        b'{"a":[' + b"1," * (MAX_VALUES - 3) + b"1]}",
+        b'{"a":"' + b"{,[" * MAX_VALUES + b'"}',
+        b'{"a":"' + b'\\"' * MAX_STRINGS + b'"}',
+    ],
+)
+def test_text_is_no_structure(body: bytes) -> None:
+    check_size(body)
+    assert [key for key, _, _ in top_level(body)] == ["a"]
+
+
+@pytest.mark.parametrize(
+    "body", [b"{" + b'"a":1,' * MAX_MEMBERS + b'"b":1}', b'{"a":' + b"[" * (2 * MAX_BRACKETS + 1)]
+)
+def test_the_scanner_itself_has_an_end(body: bytes) -> None:
+    with pytest.raises(RequestError) as caught:
+        top_level(body)
+    assert caught.value.code == "body_too_complex"
 
 
 def test_as_many_members_as_are_allowed_pass() -> None:
