@@ -240,12 +240,12 @@ def serve(folder: Path, config: Mapping[str, Any]) -> Iterator[Gateway]:
 def run_serve(
     options: Sequence[str], folder: Path, port: int, admin: int, environ: Mapping[str, str] | None = None
 ) -> Iterator[Gateway]:
-    """Run the command until the block ends; `folder` gets the log and must be where the state is."""
+    """Run the command until the block ends; `folder` gets its log and sockets and must hold its state."""
     log = folder / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "waypost.cli", "serve", *options],
-            env={**os.environ, **(environ or {}), MARK: str(folder)},
+            env={**os.environ, "XDG_RUNTIME_DIR": str(folder), **(environ or {}), MARK: str(folder)},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
