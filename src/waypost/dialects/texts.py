@@ -15,7 +15,7 @@ from waypost.request.chat import Part, PartKind
 MAX_DEPTH: Final = 100
 """Deepest nesting of a body."""
 
-MAX_TEXTS: Final = 100_000
+MAX_TEXTS: Final = 50_000
 """Most strings and keys of a caller in one body."""
 
 
