@@ -128,9 +128,9 @@ class Book:
         if name in self.declared["models"]:
             return name if name in self.endpoints else None
         if name not in self.declared["providers"]:
-            known = [*self.declared["models"], *self.declared["providers"]]
-            self.findings.error(path, f"endpoint {name!r} is not a model", nearest(name, known))
-            return None
+            if known := [*self.declared["models"], *self.declared["providers"]]:
+                self.findings.error(path, f"endpoint {name!r} is not a model", nearest(name, known))
+            return None  # with nothing to name, the missing models are the one error there is
         served = [e.name for e in self.endpoints.values() if e.provider.name == name]
         if len(served) == 1:
             return served[0]

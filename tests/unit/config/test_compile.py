@@ -144,6 +144,7 @@ def test_the_only_model_is_the_default(tmp_path: Path) -> None:
         ("providers: {p: {kind: ollama}}\nmodels: {m: {provider: p}, n: {provider: p}}\n", 1,
          "the key 'default_model' is missing"),
         ("listen: 127.0.0.1:1\n", 1, "no models"),
+        (rules(rule("r")), 1, "no models"),
         ("providers: {p: {kind: ollama}}\nmodels: {m: {provider: p}}\ndefault_model: n\n", 3,
          "endpoint 'n' is not a model"),
     ],
