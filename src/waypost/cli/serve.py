@@ -47,7 +47,7 @@ from waypost.policy import Policy
     metavar="FILE",
     help="Let Envoy write one JSON line per request, without bodies, queries and keys.",
 )
-@click.option("--front", type=click.Choice(["grpc", "h2"]), default="grpc", hidden=True)
+@click.option("--front", type=click.Choice(["grpc", "h2"]), default="h2", hidden=True)
 @click.option("--json", "as_json", is_flag=True, help="When ready, print where on stdout as JSON.")
 def serve(
     config: tuple[str, ...],

@@ -62,7 +62,7 @@ class Plan:
     beside: tuple[Command, ...] = ()
     awaited: tuple[Address, ...] = ()
     access_log: str = ""
-    front: Literal["grpc", "h2"] = "grpc"
+    front: Literal["grpc", "h2"] = "h2"
 
 
 class Supervisor:

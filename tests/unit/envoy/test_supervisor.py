@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import socket
 from collections.abc import Callable
 from dataclasses import replace
@@ -66,16 +67,25 @@ def test_envoy_gets_no_key_and_the_worker_gets_what_its_configuration_names(tmp_
     assert command(one, "worker").environ == SECRETS
 
 
-def test_both_sides_are_told_the_same_sockets(tmp_path: Path) -> None:
-    one = made(tmp_path)
+@pytest.mark.parametrize("front", ["grpc", "h2"])
+def test_both_sides_are_told_the_same_sockets(tmp_path: Path, front: str) -> None:
+    one = made(tmp_path, front=front)
     one._publish()
-    argv = command(one, "worker").argv
+    found = command(one, "worker")
     clusters = json.dumps(document(tmp_path, "cds"))
 
     for role in ("router", "upstream"):
         path = f"{tmp_path}/{role}.sock"
-        assert argv[argv.index(f"--{role}") + 1] == f"unix:{path}"
+        address = found.argv[found.argv.index(f"--{role}") + 1]
         assert json.dumps({"pipe": {"path": path}})[1:-1] in clusters
+        if front == "grpc":
+            assert address == f"unix:{path}"
+        else:
+            number = int(address.removeprefix("fd:"))
+            assert number in found.keep
+            with socket.socket(fileno=os.dup(number)) as held:
+                assert held.getsockname() == path
+    assert found.argv[found.argv.index("--front") + 1] == front
 
 
 def test_the_worker_holds_a_pipe_that_ends_with_us(tmp_path: Path) -> None:
@@ -141,7 +151,7 @@ def test_readiness_names_the_first_thing_that_is_missing(
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         nobody = Address("127.0.0.1", probe.getsockname()[1])
-    one = made(tmp_path, awaited=(nobody,))
+    one = made(tmp_path, awaited=(nobody,), front="grpc")
     live, status = True, 200
 
     async def is_live() -> bool:
@@ -156,7 +166,7 @@ def test_readiness_names_the_first_thing_that_is_missing(
     assert reasons() == ["the worker does not listen"]
     with listening(tmp_path / "router.sock"), listening(tmp_path / "upstream.sock"):
         assert reasons() == [f"nothing listens on {nobody}"]
-        two = made(tmp_path)
+        two = made(tmp_path, front="grpc")
         assert reasons(two)[0].startswith("Envoy does not answer: ")
         monkeypatch.setattr(two._control, "is_live", is_live)
         monkeypatch.setattr(supervisor, "get_models", get_models)
@@ -167,6 +177,13 @@ def test_readiness_names_the_first_thing_that_is_missing(
         assert reasons(two) == ["Envoy is not live"]
         two.stop()
         assert reasons(two) == ["stopping"]
+
+
+def test_sockets_that_are_ours_say_nothing_of_the_worker(tmp_path: Path) -> None:
+    one = made(tmp_path)
+
+    assert asyncio.run(one.not_ready()) == ["the worker does not listen"]
+    assert all((tmp_path / f"{role}.sock").is_socket() for role in ("router", "upstream"))
 
 
 def test_a_child_that_does_not_start_ends_everything(tmp_path: Path) -> None:
@@ -188,7 +205,7 @@ def test_what_never_becomes_ready_is_an_error_that_says_why(
     patient = tmp_path / "envoy"
     patient.write_text("#!/bin/sh\nexec sleep 60\n")
     patient.chmod(0o755)
-    one = made(tmp_path, envoy=patient)
+    one = made(tmp_path, envoy=patient, front="grpc")
 
     with pytest.raises(NotReadyError, match=r"not ready after 0\.05 s: the worker does not listen"):
         asyncio.run(one.run(lambda: pytest.fail("never ready")))

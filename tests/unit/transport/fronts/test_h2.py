@@ -1,4 +1,4 @@
-"""What the front adds to `test_h2_connection`: when it writes, waits, lets go. Both fronts: tests/contracts."""
+"""What the front adds to `test_h2_connection`: when it writes, waits, lets go. See also tests/contracts."""
 
 import asyncio
 import os
