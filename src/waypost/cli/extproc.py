@@ -65,7 +65,7 @@ async def _serve(
     if parent_fd is not None:
         loop.add_reader(parent_fd, _until_closed, parent_fd, stop)
     async with worker(loaded.policy, loaded.settings, *addresses, front):
-        log.info("ready: router %s, upstream %s, revision %s", *addresses, loaded.policy.revision)
+        log.info("ready: router %s, upstream %s, revision %.12s", *addresses, loaded.policy.revision)
         await stop.wait()
         log.info("draining")
 
