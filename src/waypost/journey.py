@@ -6,7 +6,7 @@ ext_proc, the CLI, the admin API and the tests drive the same code. It does no I
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, assert_never
+from typing import Any, Final, assert_never
 
 from waypost.decision.engine import EXPLICIT, Block, Decision, Respond, Route, Rule, conclude
 from waypost.decision.expr import All, missing, resolve
@@ -16,7 +16,7 @@ from waypost.providers.chain import MAX_CHAIN
 from waypost.providers.provider import Endpoint
 from waypost.request.chat import ChatRequest
 from waypost.selection.base import Selection, static
-from waypost.signals.base import Encoded, Verdict, Verdicts
+from waypost.signals.base import Encoded, FailureCode, Verdict, Verdicts
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,18 @@ class Refuse:
     verdicts: Verdicts
 
 
+UNJUDGED: Final[dict[FailureCode, tuple[int, str, str]]] = {
+    "unscannable": (
+        403,
+        "unscannable_content",
+        "The request holds images, audio or files that a data policy must read and cannot.",
+    ),
+    "too_large": (413, "too_large", "The request holds more text than a data policy can read."),
+    "identity_unknown": (403, "identity_unknown", "No trusted hop says who is asking."),
+    "engine": (503, "blocked_unavailable", "A data policy could not be checked."),
+}
+"""Status, code and message of a block that holds only because a question could not be answered."""
+
 Outcome = Forward | Answer | Refuse
 Journey = Generator[Ask[Any], Any, Outcome]
 
@@ -67,10 +79,11 @@ def route(policy: Policy, request: ChatRequest) -> Journey:
     rules = considered(policy, request)
     verdicts = yield from _look(policy, request, rules)
     decision = conclude(rules, verdicts)
-    unreadable = any(verdicts[name].failed == "unscannable" for name in decision.rests_on)
-    if unreadable and policy.unscannable.action == "block":
-        message = "The request holds images, audio or files that a data policy must read and cannot."
-        return Refuse(403, "unscannable_content", message, decision, verdicts)
+    unanswered = _unanswered(decision, verdicts)
+    unreadable = unanswered == "unscannable"
+    blocks = isinstance(decision.rule.action, Block) or (unreadable and policy.unscannable.action == "block")
+    if unanswered and blocks:
+        return Refuse(*UNJUDGED[unanswered], decision, verdicts)
     match decision.rule.action:
         case Block() as block:
             return Refuse(block.status, "blocked", block.message, decision, verdicts)
@@ -155,6 +168,14 @@ def considered(policy: Policy, request: ChatRequest) -> tuple[Rule, ...]:
 
 def _explicit(policy: Policy, request: ChatRequest) -> Endpoint | None:
     return None if request.model in policy.auto_names else policy.endpoints.get(request.model)
+
+
+def _unanswered(decision: Decision, verdicts: Verdicts) -> FailureCode | None:
+    """Why the deciding rule holds without being known to; None = it is known to."""
+    for name in decision.rests_on:
+        if failed := verdicts[name].failed:
+            return failed
+    return None
 
 
 def _bounded(

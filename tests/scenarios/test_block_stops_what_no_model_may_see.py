@@ -44,7 +44,8 @@ def test_the_system_prompt_is_read_as_well() -> None:
 
 
 def test_a_picture_that_could_hold_it_is_blocked_as_long_as_nobody_says_otherwise() -> None:
-    outcome = Playbook(SHOP, says(seen_with_a_picture("What is this?"))).ends(BLOCKED)
+    unread = refused(403, "unscannable_content", by="no-project-bluebird")
+    outcome = Playbook(SHOP, says(seen_with_a_picture("What is this?"))).ends(unread)
     assert outcome.decision.failed_closed
     assert outcome.decision.because == "1 part could not be read (image)"
 

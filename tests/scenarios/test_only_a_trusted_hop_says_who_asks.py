@@ -31,6 +31,7 @@ default_model: gpt
 PROXY = "10.1.2.3:50312"
 LAPTOP = "192.168.7.9:50312"
 BLOCKED = refused(403, by="interns-may-not")
+UNKNOWN = refused(403, "identity_unknown", by="interns-may-not")
 
 
 def asks(team: str | None, peer: str = PROXY) -> ChatRequest:
@@ -54,13 +55,13 @@ def test_what_the_proxy_says_counts(team: str, ending: Ending, peer: str) -> Non
 @pytest.mark.parametrize("team", ["sales", "research", None])
 @pytest.mark.parametrize("peer", [LAPTOP, "[2001:db8::1]:50312", "", "10.1.2.3", "not an address:1"])
 def test_what_a_client_says_about_itself_does_not(team: str | None, peer: str) -> None:
-    outcome = Playbook(COMPANY, asks(team, peer)).ends(BLOCKED)
+    outcome = Playbook(COMPANY, asks(team, peer)).ends(UNKNOWN)
     assert outcome.decision.failed_closed
     assert outcome.decision.because == "no trusted hop says which team is asking"
 
 
 def test_a_proxy_that_says_nothing_leaves_the_question_open() -> None:
-    outcome = Playbook(COMPANY, asks(None)).ends(BLOCKED)
+    outcome = Playbook(COMPANY, asks(None)).ends(UNKNOWN)
     assert outcome.decision.failed_closed
 
 

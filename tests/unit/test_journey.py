@@ -6,7 +6,7 @@ from waypost.journey import Forward, Refuse, considered, known_model, route
 from waypost.needs import Encode, Failed
 from waypost.policy import Policy, Unscannable
 from waypost.providers.chain import MAX_CHAIN
-from waypost.signals.base import Encoded, Verdict
+from waypost.signals.base import Encoded, FailureCode, Verdict
 from waypost.testing.playbook import Playbook, answered, drive, forwarded, refused
 from waypost.testing.policies import chat, policy, route_to, rule
 from waypost.testing.signals import NO, STRANGER, UNREADABLE, YES, FakeEncoder, Fixed, Learned
@@ -191,6 +191,23 @@ class TestNamedModel:
         ]
 
 
+@pytest.mark.parametrize(
+    ("failed", "status", "code"),
+    [
+        ("unscannable", 403, "unscannable_content"),
+        ("too_large", 413, "too_large"),
+        ("identity_unknown", 403, "identity_unknown"),
+        ("engine", 503, "blocked_unavailable"),
+    ],
+)
+def test_a_block_that_could_not_be_judged_says_so(failed: FailureCode, status: int, code: str) -> None:
+    verdict = Verdict(None, 0.0, "not answered", failed=failed)
+    made = world(rule("stop", "a", Block(451, "Not this.")), a=verdict)
+    outcome = Playbook(made, ANYTHING).ends(refused(status, code, by="stop"))
+    assert isinstance(outcome, Refuse)
+    assert "Not this" not in outcome.message
+
+
 class TestUnreadableParts:
     """Images, audio and files where a rule would have to read them."""
 
@@ -236,7 +253,7 @@ class TestUnreadableParts:
 
     def test_reroute_does_not_soften_a_block(self) -> None:
         made = world(rule("stop", "a", Block()), a=UNREADABLE, unscannable=Unscannable("reroute", "internal"))
-        Playbook(made, ANYTHING).ends(refused(403, by="stop"))
+        Playbook(made, ANYTHING).ends(refused(403, "unscannable_content", by="stop"))
 
     def test_reroute_to_a_zone_without_endpoints_is_a_503(self) -> None:
         wide = Route(("gpt",), frozenset({"external", "attic"}))

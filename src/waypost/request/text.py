@@ -20,8 +20,11 @@ from waypost.request.chat import ChatRequest, Message, Part
 
 Scope = Literal["last_user", "user", "conversation", "all"]
 
-MAX_TEXT: Final = 8 * 2**20
-"""Most characters read of one request, twice what any model takes; what lies behind counts as unreadable."""
+MAX_WORK: Final = 64 * 2**20
+"""Most text read of one request, in ASCII characters; what lies behind counts as unreadable."""
+
+OTHER_SCRIPT: Final = 8
+"""What a character of a text that is not all ASCII costs: folding it takes about that much longer."""
 
 
 def read(request: ChatRequest, scope: Scope) -> tuple[Part, ...]:
@@ -30,13 +33,14 @@ def read(request: ChatRequest, scope: Scope) -> tuple[Part, ...]:
 
 
 def _bounded(parts: Iterator[Part]) -> Iterator[Part]:
-    left = MAX_TEXT
+    left = MAX_WORK
     for part in parts:
-        if len(part.text) > left:
-            yield replace(part, text=part.text[:left])
+        cost = 1 if part.text.isascii() else OTHER_SCRIPT
+        if len(part.text) * cost > left:
+            yield replace(part, text=part.text[: left // cost])
             yield Part("excess", "", part.where)
             return
-        left -= len(part.text)
+        left -= len(part.text) * cost
         yield part
 
 

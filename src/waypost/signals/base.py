@@ -162,4 +162,5 @@ class TextSignal(Signal):
             return verdict
         count = "1 part" if len(unread) == 1 else f"{len(unread)} parts"
         because = f"{count} could not be read ({', '.join(dict.fromkeys(unread))})"
-        return Verdict(None, 0.0, because, failed="unscannable")
+        failed: FailureCode = "too_large" if unread == ["excess"] else "unscannable"
+        return Verdict(None, 0.0, because, failed=failed)

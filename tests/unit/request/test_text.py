@@ -178,8 +178,11 @@ def test_a_single_part_is_read_once() -> None:
     assert len(read(_several("medical"), "user")) == 1
 
 
-def test_text_beyond_any_model_s_window_counts_as_unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("waypost.request.text.MAX_TEXT", 10)
-    first, cut, excess = read(_several("12345", "6789012345", "never read"), "user")
-    assert (first.text, cut.text) == ("12345", "67890")
-    assert (excess.kind, excess.is_readable, excess.where) == ("excess", False, "messages[0].content[1].text")
+@pytest.mark.parametrize(("letter", "read_up_to"), [("a", 20), ("\u00e9", 2)])
+def test_text_beyond_the_limit_counts_as_unreadable(
+    monkeypatch: pytest.MonkeyPatch, letter: str, read_up_to: int
+) -> None:
+    monkeypatch.setattr("waypost.request.text.MAX_WORK", 20)
+    cut, excess = read(_several(letter * 30), "user")
+    assert cut.text == letter * read_up_to
+    assert (excess.kind, excess.is_readable, excess.where) == ("excess", False, "messages[0].content[0].text")
