@@ -26,7 +26,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 
 @pytest.fixture(scope="module")
 def printed(demo: Gateway) -> list[str]:
-    """The tour as it stands in the output."""
+    """The tour as it stands in the output; it is printed once everything is ready."""
+    demo.until(lambda: " route --explain " in demo.log.read_text(), "the tour is printed")
     return demo.log.read_text().splitlines()
 
 
