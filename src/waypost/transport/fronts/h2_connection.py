@@ -391,7 +391,7 @@ class Connection:
         found = self._streams.pop(stream, None)
         if found is not None:
             found.outbox.clear()
-            if found.status is None:
+            if found.status is None and not found.ended:
                 self._events.append(Ended(stream))
 
 
