@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+# Before gRPC is imported: its fork handlers may abort a child that a test starts while a server is running.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+
 # CI must not find a new counterexample in somebody else's change: there the examples are the same every time.
 settings.register_profile("developer", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
