@@ -40,6 +40,26 @@ def test_what_the_port_says_is_told() -> None:
     assert asked == [Encode(frozenset({"domain"}))]
 
 
+def test_a_port_may_set_time_limits_also_where_a_front_begins_without_a_task() -> None:
+    tasks: list[object] = []
+
+    async def encode(need: Encode) -> Encoded | Failed:
+        async with asyncio.timeout(60):
+            await asyncio.sleep(0)
+        tasks.append(asyncio.current_task())
+        return Failed("no")
+
+    async def run() -> None:
+        driven = drive(route(LEARNED, policies.chat("hello")), Ports(encode))
+        await asyncio.sleep(0)
+        asyncio.get_running_loop().call_soon(driven.send, None)
+        await asyncio.sleep(0)
+        assert tasks == []
+        driven.close()
+
+    asyncio.run(run())
+
+
 def test_without_classifiers_the_question_stays_open() -> None:
     outcome = asyncio.run(drive(route(LEARNED, policies.chat("hello"))))
     assert outcome.decision.rule.name == "semantic_classification"

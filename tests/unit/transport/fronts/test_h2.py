@@ -13,7 +13,7 @@ import pytest
 from tests.contracts.http2 import connected, frames, hello, opened, raw, sent
 from waypost.errors import EngineError
 from waypost.transport.fronts.h2 import MAX_UNREAD, Link, Server, listen
-from waypost.transport.fronts.h2_frames import DATA, GOAWAY, HEADERS, PING, RST_STREAM
+from waypost.transport.fronts.h2_frames import DATA, GOAWAY, HEADERS, PING, RST_STREAM, WINDOW_UPDATE
 from waypost.transport.phases import Phase, Role
 from waypost.transport.sockets import open_socket
 from waypost.transport.wire_pb2 import HttpBody, ProcessingRequest, ProcessingResponse
@@ -240,6 +240,26 @@ def test_a_call_that_is_reset_before_its_task_has_run_is_cancelled() -> None:
         await ticks(5)
         assert left == ["cancelled"]
         assert [each.endings for each in conversations] == [1]
+
+    asyncio.run(run())
+
+
+def test_a_client_that_asks_ahead_is_held_back_until_its_answers_are_there() -> None:
+    async def run() -> None:
+        gate = asyncio.Event()
+
+        async def wait() -> None:
+            await gate.wait()
+
+        link, wire, _ = linked(wait)
+        large = ProcessingRequest(request_body=HttpBody(body=bytes(1_000_000))).SerializeToString()
+        link.data_received(opened(1) + sent(1, ASK) + sent(1, ASK))
+        for _ in range(5):
+            link.data_received(sent(1, large))
+        assert (WINDOW_UPDATE, 1) not in wire.kinds()
+        gate.set()
+        await ticks()
+        assert (WINDOW_UPDATE, 1) in wire.kinds()
 
     asyncio.run(run())
 

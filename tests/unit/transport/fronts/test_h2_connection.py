@@ -269,6 +269,19 @@ def test_the_window_is_renewed_while_a_long_message_arrives() -> None:
     assert renewed
 
 
+def test_the_window_of_the_connection_is_renewed_whoever_used_it() -> None:
+    one = greeted()
+    one.receive(opened(1) + opened(3))
+    one.finish(3)
+    for stream in (1, 3) * 3:
+        one.receive(raw(DATA, 0, stream, wrapped(bytes(1_000_000))))
+    renewed = [
+        int.from_bytes(each.payload) for each in wrote(one) if (each.kind, each.stream) == (WINDOW_UPDATE, 0)
+    ]
+
+    assert renewed == [5 * 1_000_005]
+
+
 def test_a_stream_on_hold_is_not_renewed() -> None:
     one = greeted()
     one.receive(opened(1))
@@ -294,6 +307,15 @@ def test_a_client_may_give_up_or_half_close() -> None:
     assert (
         one.receive(raw(HEADERS, END_HEADERS | END_STREAM, 7, b"x") + raw(RST_STREAM, 0, 7, bytes(4))) == []
     )
+
+
+def test_nothing_is_sent_on_a_stream_that_was_reset() -> None:
+    one = greeted()
+    one.receive(opened(1) + sent(1, b"?"))
+    one.send(1, b"answer")
+    one.receive(raw(RST_STREAM, 0, 1, bytes(4)))
+
+    assert (DATA, 1) not in kinds(one)
 
 
 def test_a_stream_that_waits_to_be_ended_may_be_reset() -> None:
