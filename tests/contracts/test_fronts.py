@@ -88,6 +88,8 @@ class Script:
             raise
 
     async def closed(self) -> None:
+        for _ in range(10):  # what is still to be recorded may have to wait
+            await asyncio.sleep(0)
         self._ledger.closed += 1
         self._ledger.note()
         if self._grave:

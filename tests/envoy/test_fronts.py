@@ -1,9 +1,8 @@
 """Both fronts carry the product. Every other test here runs on h2, which `waypost serve` uses."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
@@ -66,8 +65,9 @@ def test_a_killed_worker_is_replaced(either: Gateway, world: World) -> None:
     assert either.worker != worker
 
 
-def test_requests_wait_while_the_worker_is_away(gateway: Gateway, world: World, tmp_path: Path) -> None:
+def test_requests_wait_while_the_worker_is_away(fresh: Callable[..., Gateway], world: World) -> None:
     """Its sockets are the supervisor's, so nobody is refused."""
+    gateway = fresh()
     worker = gateway.worker
     gateway.kill(worker)
     wait_until(lambda: not is_alive(worker), "the end of the worker")

@@ -79,10 +79,8 @@ def _behaviour(converse: Callable[[], Conversation], running: set[asyncio.Task[A
 
         A stream that Envoy resets cancels this coroutine; one that it half-closes ends the loop.
         """
-        task = asyncio.current_task()
-        if task is not None:
-            running.add(task)
-            task.add_done_callback(running.discard)
+        if (task := asyncio.current_task()) is not None:
+            _keep(task, running)
         exchange = Exchange(converse(), context.write)
         try:
             while not exchange.done and isinstance(message := await context.read(), bytes):
@@ -90,6 +88,14 @@ def _behaviour(converse: Callable[[], Conversation], running: set[asyncio.Task[A
         except ProtocolError:
             context.set_code(grpc.StatusCode.INTERNAL)
         finally:
-            await exchange.closed()
+            # gRPC may cancel a second time, and what is still to be recorded must be.
+            closing = asyncio.get_running_loop().create_task(exchange.closed())
+            _keep(closing, running)
+            await asyncio.shield(closing)
 
     return process
+
+
+def _keep(task: asyncio.Task[Any], running: set[asyncio.Task[Any]]) -> None:
+    running.add(task)
+    task.add_done_callback(running.discard)
