@@ -107,8 +107,11 @@ def test_health_tells_each_process(gateway: Gateway) -> None:
     found = health(gateway)
 
     assert found["status"] == "ok"
-    assert found["children"]["envoy"] == {"pid": gateway.envoy, "restarts": 0}
-    assert found["children"]["worker"] == {"pid": gateway.worker, "restarts": 0}
+    # Other tests of this gateway kill its worker, so how often it was restarted is theirs to count.
+    assert {name: child["pid"] for name, child in found["children"].items()} == {
+        "envoy": gateway.envoy,
+        "worker": gateway.worker,
+    }
 
 
 def test_no_provider_key_is_in_envoys_reach(tmp_path: Path) -> None:
