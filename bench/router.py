@@ -210,7 +210,7 @@ def router_only(config: Path, listen: int, run_dir: Path) -> dict[str, Any]:
     settings = replace(loaded.settings, listen=Address("127.0.0.1", listen))
     wiring = Wiring(f"unix:{run_dir}/router.sock", f"unix:{run_dir}/upstream.sock", ca_file="")
     document = static_bootstrap(loaded.policy, settings, wiring)
-    names = set(loaded.policy.providers)
+    names = {provider.cluster for provider in loaded.policy.providers.values()}
     for cluster in document["static_resources"]["clusters"]:
         if cluster["name"] in names:
             protocol = next(iter(cluster["typed_extension_protocol_options"].values()))
