@@ -31,12 +31,12 @@ def printed(demo: Gateway) -> list[str]:
     return demo.log.read_text().splitlines()
 
 
-def run(command: str) -> str:
+def run(command: str, **environ: str) -> str:
     """What a shell makes of a pasted text."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     result = subprocess.run(
         ["bash", "-euc", command],
-        env={**os.environ, "PATH": path},
+        env={**os.environ, "PATH": path, **environ},
         capture_output=True,
         text=True,
         check=True,
@@ -77,6 +77,11 @@ def test_the_sdk_snippet_works_as_printed(printed: list[str]) -> None:
 def test_the_reason_is_told_as_printed(printed: list[str]) -> None:
     (line,) = (line for line in printed if " route --explain " in line)
     assert "bank-stays-inside" in run(line)
+
+
+def test_the_audit_log_is_shown_as_printed(demo: Gateway, printed: list[str]) -> None:
+    (line,) = (line for line in printed if " audit show " in line)
+    assert "started" in run(line, XDG_STATE_HOME=str(demo.log.parent))
 
 
 def test_embeddings_and_models_work(demo: Gateway) -> None:

@@ -39,6 +39,9 @@ for question in ("Why is the sky blue?", "Why is the sky blue on our confidentia
     print(raw.headers["x-waypost-decision"], "->", raw.parse().choices[0].message.content)
 END
 
+# The audit log: one record per decision, without the text.
+{python} -m waypost.cli audit show -c {config}
+
 # The reason: which rule, on what evidence, and why not the others. Nothing is sent.
 {python} -m waypost.cli route --explain -c {config} "Draft our internal trading strategy."
 """
