@@ -8,6 +8,8 @@ from click.testing import CliRunner
 from tests.docs.examples import ENVIRON
 from tests.docs.markdown import Block, blocks
 from waypost.cli import cli
+from waypost.config.load import load
+from waypost.demo.providers import PROVIDERS
 
 # What a block that shows only rules is completed with.
 BESIDE = """
@@ -40,6 +42,17 @@ def test_configuration_passes_check_and_its_own_cases(block: Block, tmp_path: Pa
     for verb in ["check", *(["test"] if "test_cases:" in block.text else [])]:
         result = CliRunner().invoke(cli, [verb, *files], env=ENVIRON)
         assert result.exit_code == 0, result.output
+
+
+def test_the_tutorial_names_providers_models_and_keys_of_the_demo(tmp_path: Path) -> None:
+    (text,) = (block.text for block in configurations() if block.page.name == "first-route.md")
+    (tmp_path / "waypost.yaml").write_text(text)
+    policy = load([tmp_path / "waypost.yaml"], ENVIRON).policy
+    served = {(p.default_port, p.api_key): p.models for p in PROVIDERS}
+    for endpoint in policy.endpoints.values():
+        key = endpoint.provider.api_key
+        assert key is not None
+        assert endpoint.model in served[endpoint.provider.port, key.reveal()]
 
 
 def test_there_are_configurations() -> None:
