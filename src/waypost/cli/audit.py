@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from waypost.cli.words import counted
 from waypost.errors import Exit
 from waypost.observe.chain import Report, log_files, read_line, read_tail, verify
 
@@ -83,20 +84,22 @@ def verify_command(
         fields = {"ok": report.fault is None, "dir": str(folder), "anchor": anchor, **asdict(report)}
         click.echo(json.dumps({"schema": "waypost/audit-verify.v1", **fields}))
     else:
-        for name, text in _lines(report, anchor):
+        for name, text in _lines(folder, report, anchor):
             click.echo(f"{name:<8} {_plain(text)}")
     if report.fault:
         ctx.exit(Exit.INTEGRITY)
 
 
-def _lines(report: Report, anchor: str | None) -> Iterator[tuple[str, str]]:
+def _lines(folder: Path, report: Report, anchor: str | None) -> Iterator[tuple[str, str]]:
     fault = report.fault
     if fault:
         where = f"{fault.file}:{fault.line}" if fault.file else "end of the log"
         yield "DAMAGED", f"{where}, record {fault.seq}: {fault.what}"
-        yield "intact", f"{report.records} records before it"
+        yield "intact", f"{counted(report.records, 'record')} before it"
+        yield "folder", str(folder)
         return
-    yield "ok", f"{report.records} records in {report.files} files"
+    yield "ok", f"{counted(report.records, 'record')} in {counted(report.files, 'file')}"
+    yield "folder", str(folder)
     yield "time", f"{report.first_ts} to {report.last_ts}"
     yield "head", report.head
     yield "anchor", "found" if anchor else "not given: records cut off the end are not missed without one"
@@ -209,7 +212,7 @@ def _sentence(record: Record, result: Record | None) -> str:
 
 
 def _ending(result: Record) -> str:
-    tries = f"{result['attempts']} attempt{'' if result['attempts'] == 1 else 's'}"
+    tries = counted(result["attempts"], "attempt")
     return " ".join(
         part for part in (*result["target"], str(result["status"] or result["outcome"]), f"({tries})")
     )

@@ -8,6 +8,7 @@ from dataclasses import asdict
 import click
 
 from waypost.cli.options import config_option, paths_of, summary
+from waypost.cli.words import counted
 from waypost.config.load import Loaded, load
 from waypost.config.readback import read_back
 from waypost.config.render import render
@@ -70,4 +71,4 @@ def _count(loaded: Loaded) -> str:
         "rule": len(policy.rules) - 1,
         "test case": len(loaded.test_cases),
     }
-    return ", ".join(f"{n} {name}{'' if n == 1 else 's'}" for name, n in counts.items())
+    return ", ".join(counted(n, noun) for noun, n in counts.items())

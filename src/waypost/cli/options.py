@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from waypost.cli.words import counted
 from waypost.config.load import Loaded, load
 from waypost.config.render import brief, render
 from waypost.errors import ConfigError, Exit
@@ -59,4 +60,4 @@ def summary(problems: Sequence[Any]) -> str:
     """How many errors, warnings and remarks there are."""
     counts = [(kind, sum(p.severity == kind for p in problems)) for kind in ("error", "warning", "info")]
     named = {"error": "error", "warning": "warning", "info": "remark"}
-    return ", ".join(f"{n} {named[kind]}{'' if n == 1 else 's'}" for kind, n in counts if n) or "no problems"
+    return ", ".join(counted(n, named[kind]) for kind, n in counts if n) or "no problems"

@@ -18,6 +18,7 @@ from waypost import demo as showcase
 from waypost.admin.app import create
 from waypost.admin.server import serving
 from waypost.cli.options import config_option, load_or_exit, paths_of
+from waypost.cli.words import counted
 from waypost.config.load import Loaded, load
 from waypost.config.settings import Address, Settings
 from waypost.envoy.binary import find_envoy
@@ -129,11 +130,10 @@ def _demo_addresses(loaded: Loaded) -> tuple[Address, ...]:
 def _announcement(loaded: Loaded, admin: socket.socket, *, demo: bool, as_json: bool) -> Callable[[], None]:
     listen, revision = loaded.settings.listen, loaded.policy.revision
     rules = len(loaded.policy.rules) - 1  # the last one is the default
-    counted = f"{rules} rule{'' if rules == 1 else 's'}"
 
     def announce() -> None:
         click.echo(
-            f"ready: http://{listen}/v1 ({counted}, revision {revision[:12]})\n"
+            f"ready: http://{listen}/v1 ({counted(rules, 'rule')}, revision {revision[:12]})\n"
             f"admin: http://{numeric(admin)}/ready",
             err=True,
         )

@@ -68,7 +68,7 @@ def files(state: Path) -> list[Path]:
 def test_verify_prints_the_head_to_keep_and_finds_it_again(state: Path) -> None:
     result = run("verify", "--dir", state / "audit")
     assert result.exit_code == 0
-    assert f"7 records in {len(files(state))} files" in result.stdout
+    assert f"7 records in {len(files(state))} files\nfolder   {state / 'audit'}\n" in result.stdout
     assert "2026-11-20T08:00:00.000000Z to 2026-11-20T08:06:00.000000Z" in result.stdout
     head = run("head", "--dir", state / "audit").stdout.strip()
     assert head in result.stdout
