@@ -147,12 +147,13 @@ class Book:
         zones = [self.endpoints[name].zone for name in names]
         if written is not None:
             boundary = frozenset(written)
+            known = dict.fromkeys(endpoint.zone for endpoint in self.endpoints.values())
+            unknown = next((nearest(zone, known) for zone in written if zone not in known), "")
             for name, zone in zip(names, zones, strict=True):
                 if zone not in boundary:
                     message = f"endpoint {name!r} is in zone {zone!r}, outside the boundary"
-                    self.findings.error(
-                        (*path, "boundary"), message, f"widen the boundary or remove {name!r}"
-                    )
+                    remedy = unknown or f"widen the boundary or remove {name!r}"
+                    self.findings.error((*path, "boundary"), message, remedy)
             return boundary
         if len(set(zones)) > 1:
             message = f"the endpoints are in several zones ({', '.join(dict.fromkeys(zones))})"

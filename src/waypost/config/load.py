@@ -131,8 +131,12 @@ def _address(text: str, key: str, findings: Findings) -> Address | None:
 
 
 def _cases(policy: Policy, findings: Findings) -> Sequence[Case]:
-    """The test cases. A name that does not exist is a warning: a wrong test must not stop a reload."""
+    """The test cases. A name that does not exist is a warning: a wrong test must not stop a reload.
+
+    Beside errors no name is looked for: it may be that of a block that failed.
+    """
     cases: list[Case] = []
+    is_complete = not findings.failed
     rules = [rule.name for rule in policy.rules]
     endpoints = [*policy.endpoints, *policy.providers, SEMANTIC]
     for path, block in blocks(schema.Case, "test_cases", findings):
@@ -140,7 +144,7 @@ def _cases(policy: Policy, findings: Findings) -> Sequence[Case]:
             ("expected_endpoint", block.expected_endpoint, endpoints),
             ("expected_rule", block.expected_rule, rules),
         ):
-            if value is not None and value not in known:
+            if is_complete and value is not None and value not in known:
                 findings.warn((*path, key), f"{value!r} does not exist", nearest(value, known))
         messages = block.input
         if isinstance(messages, str):

@@ -83,6 +83,19 @@ def test_wrong_action(tmp_path: Path, action: dict[str, str], column: int, messa
     assert errors(tmp_path, rules(rule("r", **action))) == [(5, column, message)]
 
 
+@pytest.mark.parametrize(
+    ("boundary", "remedy"),
+    [
+        ("external", "widen the boundary or remove 'inside'"),
+        ("intrnal", "did you mean 'internal'?"),
+        ("moon", "known: internal, external"),
+    ],
+)
+def test_endpoint_outside_the_boundary(tmp_path: Path, boundary: str, remedy: str) -> None:
+    (problem,) = problems(tmp_path, rules(rule("r", boundary=boundary)))
+    assert problem.help == remedy
+
+
 def test_priority_comes_first_and_the_file_breaks_ties(tmp_path: Path) -> None:
     made = loads(
         tmp_path,

@@ -81,6 +81,18 @@ def test_all_errors_come_at_once_sorted_by_place(tmp_path: Path) -> None:
     assert [e[0] for e in errors(tmp_path, text)] == [1, 2, 3, 6, 7, 8, 9, 10, 11]
 
 
+def test_names_of_blocks_that_failed_are_not_missed_by_test_cases(tmp_path: Path) -> None:
+    text = """\
+        routing_rules:
+          - name: r
+            conditions: [{type: keyword_match, keywords: [a1]}]
+            action: {type: route, endpoint: insde}
+        test_cases: [{input: x, expected_rule: r}]
+        """
+    (problem,) = problems(tmp_path, text)
+    assert problem.help == "did you mean 'inside'?"
+
+
 def test_file_that_cannot_be_read_is_no_reason_for_other_errors(tmp_path: Path) -> None:
     paths = write(tmp_path, a="default_model: m\n")
     with pytest.raises(ConfigError) as caught:
