@@ -48,6 +48,9 @@ def _providers(policy: Policy, findings: Findings) -> None:
         node = nodes[name].mapping.get("api_key")
         if name not in used:
             findings.add("info", path, f"no model uses the provider {name!r}", key=True)
+        if not provider.base_path:
+            message = f"requests go to {provider.authority}/chat/completions"
+            findings.warn((*path, "base_url"), message, "most servers want /v1 at the end of base_url")
         if _is_loopback(provider.host):
             continue
         if node is not None and provider.api_key is not None and not node.from_env:
@@ -198,8 +201,8 @@ def _other_form(term: str, terms: Mapping[str, str]) -> Iterator[str]:
     """The plural of a keyword, or its singular, when the list holds neither."""
     if not term.isascii() or not term.isalpha() or len(term) < _SHORTEST:
         return
-    if term.endswith(("is", "us", "ses")):
-        forms = ()  # diagnosis, virus, cases: too irregular to guess
+    if term.endswith(("is", "us", "ses", "ted", "ial")):
+        forms = ()  # diagnosis, virus, cases: too irregular to guess; restricted, confidential: no noun
     elif term.endswith("ies"):
         forms = (f"{term[:-3]}y",)
     elif term.endswith(("xes", "zes", "ches", "shes")):

@@ -102,7 +102,14 @@ def test_near_forms_of_a_guarding_keyword(tmp_path: Path, terms: tuple[str, ...]
 
 @pytest.mark.parametrize(
     "terms",
-    [("procedure", "procedures"), ("'medical record'",), ("é12",), ("eu",), ("diagnosis", "diagnoses")],
+    [
+        ("procedure", "procedures"),
+        ("'medical record'",),
+        ("é12",),
+        ("eu",),
+        ("diagnosis", "diagnoses"),
+        ("confidential",),
+    ],
 )
 def test_no_near_forms(tmp_path: Path, terms: tuple[str, ...]) -> None:
     assert remarks(tmp_path, rules(rule("r", words(*terms)))) == []
@@ -141,6 +148,10 @@ def test_guard_that_needs_keyword_and_personal_data_together(tmp_path: Path) -> 
         (
             "{kind: vllm, base_url: 'http://10.0.0.9/v1'}",
             "warning: requests to 10.0.0.9 are sent without encryption",
+        ),
+        (
+            "{kind: vllm, base_url: 'http://127.0.0.1:8000'}",
+            "warning: requests go to 127.0.0.1:8000/chat/completions",
         ),
     ],
 )
