@@ -27,7 +27,7 @@ class ContextLength(TextSignal):
         tokens = request.once(("tokens", self.scope), lambda: self._estimate(request))
         is_long = self.min_tokens is None or tokens >= self.min_tokens
         is_over = self.max_tokens is not None and tokens > self.max_tokens
-        because = f"about {tokens} tokens (estimated from bytes), {self._limits()}"
+        because = f"about {tokens} token{'' if tokens == 1 else 's'} (estimated from bytes), {self._limits()}"
         verdict = Verdict("within", 1.0, because) if is_long and not is_over else Verdict(None, 0.0, because)
         is_certain = is_over or (is_long and self.max_tokens is None)
         return verdict if is_certain else self.unless_unread(request, verdict)

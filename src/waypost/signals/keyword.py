@@ -247,9 +247,9 @@ class KeywordMatch(TextSignal):
     def sentence(self) -> str:
         """The condition as a clause."""
         terms = [f'"{word}"' for word in self.keywords]
-        terms += [f"a keyword of list {name}" for name in self.lists]
+        terms += [f"the words of list {name}" for name in self.lists]
         case = ", case counts" if self.case_sensitive else ""
-        if len(terms) == 1 and self._needed <= 1:
+        if len(terms) == 1 and not self.lists and self._needed <= 1:
             return f"the text contains {terms[0]}{case}"
         if self.match == "all":
             amount = "all of"

@@ -38,6 +38,7 @@ def test_limits_include_their_ends(fields: dict[str, Any], text: str, *, holds: 
 def test_the_sentence_says_that_it_is_an_estimate() -> None:
     verdict = ContextLength(min_tokens=2).evaluate(ask("x" * 40), None)
     assert verdict.because == "about 10 tokens (estimated from bytes), at least 2 asked for"
+    assert "about 1 token (" in ContextLength(min_tokens=2).evaluate(ask("x"), None).because
 
 
 @pytest.mark.parametrize(

@@ -216,7 +216,8 @@ def test_what_cannot_be_read_leaves_a_no_open() -> None:
     [
         (words("a"), 'the text contains "a"'),
         (words("a", "b"), 'the text contains any of "a", "b"'),
-        (words("a", lists=("pay",)), 'the text contains any of "a", a keyword of list pay'),
+        (words("a", lists=("pay",)), 'the text contains any of "a", the words of list pay'),
+        (KeywordMatch(lists=("pay",)), "the text contains any of the words of list pay"),
         (words("a", "b", match="all"), 'the text contains all of "a", "b"'),
         (
             words("a", "b", "c", min_matches=2),
