@@ -3,7 +3,6 @@
     WaypostError
     ├── ConfigError      the operator's file     at load or reload, never per request
     ├── RequestError     the client's request    4xx in OpenAI shape
-    ├── UpstreamError    the provider's answer   5xx in OpenAI shape
     ├── EngineError      encoder, store, sink    never reaches a client
     └── ProtocolError    Envoy's side            the gRPC stream ends with INTERNAL
 
@@ -89,10 +88,6 @@ class RequestError(WaypostError):
 
     def __post_init__(self) -> None:
         super().__init__(self.message)
-
-
-class UpstreamError(WaypostError):
-    """A provider's answer cannot be used and Envoy's chain could not mend it."""
 
 
 class EngineError(WaypostError):
