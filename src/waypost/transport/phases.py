@@ -17,7 +17,7 @@ class Contract:
     """One message of Envoy and the answer it waits for.
 
     Attributes:
-        answers: fields of `ProcessingResponse.response` that may be set, the usual one first.
+        answers: fields of `ProcessingResponse.response` that may be set.
         must: what the answer has to do for the request to go on correctly.
         may: what it can do besides.
         must_not: what breaks, and how.

@@ -39,7 +39,7 @@ def decision_record(
     """The `decision` record: who decided, on what evidence, and where it may go."""
     decision = outcome.decision
     rule = decision.rule
-    names, status = _OUTCOMES[type(outcome)], 0
+    status = 0
     chain: tuple[Endpoint, ...] = ()
     boundary = rule.action.boundary if isinstance(rule.action, Route) else None
     match outcome:
@@ -53,7 +53,7 @@ def decision_record(
     return AuditRecord(
         type="decision",
         request_id=request_id,
-        outcome=names,
+        outcome=_OUTCOMES[type(outcome)],
         actor=_actor(request.identity),
         decision=rule.name,
         rule=rule.name if rule.name not in {SEMANTIC, EXPLICIT} else "",
