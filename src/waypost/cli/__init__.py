@@ -1,6 +1,7 @@
 """The `waypost` command: one file per verb, imported only when that verb runs."""
 
 import importlib
+import os
 import sys
 from typing import Final
 
@@ -50,8 +51,9 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point; maps the error tree to exit codes and never shows a traceback."""
+    colour = False if os.environ.get("NO_COLOR") else None  # None: on a terminal; https://no-color.org
     try:
-        sys.exit(cli.main(standalone_mode=False) or Exit.OK)
+        sys.exit(cli.main(standalone_mode=False, color=colour) or Exit.OK)
     except click.UsageError as error:
         error.show()
         sys.exit(Exit.USAGE)
@@ -60,3 +62,6 @@ def main() -> None:
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(Exit.INTERRUPTED)
+    except OSError as error:  # standard output cannot be written
+        click.echo(f"error: {error}", err=True)
+        sys.exit(Exit.FINDINGS)
