@@ -33,7 +33,7 @@ def conditions(result: dict[str, Any]) -> str:
     """Where and how it was measured, in one sentence."""
     return (
         f"{result['machine']}, Python {result['python']}, medians of {result['rounds']} rounds of "
-        f"{result['seconds']} s, all targets in turn."
+        f"{result['seconds']} s, all targets in every round."
     )
 
 

@@ -3,7 +3,7 @@
     make bench                            # or: python -m bench.router --rounds 5 --seconds 3
     make bench BENCH=--write              # also bench/results/router.json; `make docs` draws tables from it
 
-Targets take turns in every round, so that what the machine does besides hits all of them:
+Every round measures all targets, in another order, so that what the machine does besides hits all alike:
 
 - `direct`        the mock upstream itself: shows that it is not the limit
 - `envoy`         plain Envoy, one listener, one cluster, no ext_proc
@@ -19,6 +19,7 @@ import http.client
 import json
 import os
 import platform
+import random
 import shutil
 import socket
 import statistics
@@ -329,8 +330,7 @@ def measure(
     for connections, size in CASES:
         samples: dict[str, list[Sample]] = {target.name: [] for target in all_targets}
         for number in range(rounds):
-            turn = number % len(all_targets)
-            for target in all_targets[turn:] + all_targets[:turn]:
+            for target in random.Random(number).sample(all_targets, len(all_targets)):
                 sample = wrk(target, connections, bodies[size], seconds)
                 if sample.errors:
                     sys.exit(f"{target.name}: {sample.errors} requests failed")
