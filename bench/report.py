@@ -72,3 +72,14 @@ def _figures(rows: dict[Any, Any], idle: dict[str, Any], front: str) -> Iterator
 
 def _ms(microseconds: float) -> str:
     return f"{microseconds / 1000:.2f} ms"
+
+
+def keywords(result: dict[str, Any]) -> str:
+    """The keyword benchmark, as Markdown."""
+    size = f"{result['keywords']:,} keywords over {result['text_bytes'] // 1024} KB"
+    head = [f"| {size} | characters | hits | CPU ms |", "|---|---|---|---|"]
+    cells = (
+        (r["case"], f"{r['characters']:,}", str(r["hits"]), f"{r['cpu_us'] / 1000:.2f}")
+        for r in result["rows"]
+    )
+    return "\n".join([*head, *(f"| {' | '.join(each)} |" for each in cells)])

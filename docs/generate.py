@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from bench.report import conditions, summary, table
+from bench.report import conditions, keywords, summary, table
 from waypost.cli import cli
 from waypost.config.schema import json_schema
 from waypost.configurable import schema
@@ -208,13 +208,18 @@ PAGES: Mapping[str, Callable[[], Iterator[str]]] = {
 
 def measured(figures: Callable[[dict[str, Any]], str]) -> str:
     """Figures of the last committed run of the router benchmark, with the conditions."""
-    result = json.loads((ROOT / "bench/results/router.json").read_text())
+    result = results("router")
     return f"{figures(result)}\n\nMeasured on {conditions(result)}"
+
+
+def results(name: str) -> dict[str, Any]:
+    """What a benchmark wrote when it was last committed."""
+    return json.loads((ROOT / f"bench/results/{name}.json").read_text())
 
 
 SECTIONS: Mapping[str, Callable[[], str]] = {
     "README.md": lambda: measured(summary),
-    "docs/explanation/performance.md": lambda: measured(table),
+    "docs/explanation/performance.md": lambda: f"{measured(table)}\n\n{keywords(results('keywords'))}",
 }
 """Hand-written pages with one part that is drawn, between two comments."""
 
