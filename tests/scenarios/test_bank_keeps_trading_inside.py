@@ -25,7 +25,7 @@ keywords:
 routing_rules:
   - name: financial-confidential
     owner: compliance-team@example.com
-    business_justification: Compliance with financial data sovereignty regulations
+    business_justification: Bank secrecy, policy 12
     conditions:
       - {type: keyword_match, keywords: [internal, confidential, account], lists: [trading]}
     action:
