@@ -1,14 +1,14 @@
 """Rules and the total function that decides among them.
 
-Order after compilation is priority. `decide` stops at the first rule that surely holds; a rule
-still open in front of it leaves the decision open. `conclude` is asked when nothing is left to ask.
+Order after compilation is priority: the first rule that holds decides. The journey asks until no rule in
+front of one that surely holds is open; `conclude` settles what could not be answered.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from waypost.decision.expr import Expr, evaluate, grounds, missing
+from waypost.decision.expr import Expr, evaluate, grounds
 from waypost.signals.base import Verdicts
 
 SEMANTIC: Final = "semantic_classification"
@@ -100,32 +100,6 @@ class Decision:
     because: str
     rests_on: tuple[str, ...] = ()
     failed_closed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Undecided:
-    """What must be known before a decision is possible, in the order the rules ask."""
-
-    needed: tuple[str, ...]
-
-
-def decide(rules: Sequence[Rule], verdicts: Verdicts) -> Decision | Undecided:
-    """Decide, or say what is missing. The last rule must always hold."""
-    needed: dict[str, None] = {}
-    for rule in rules:
-        value = evaluate(rule.when, verdicts)
-        if value is False:
-            continue
-        if value is None:
-            open_questions = dict.fromkeys(missing(rule.when, verdicts))
-            needed |= open_questions
-            if open_questions or rule.on_error == "open":
-                continue
-        # The rule holds, or nothing is left to ask and it fails closed: rules behind it cannot matter.
-        if needed:
-            break
-        return _decision(rule, verdicts, failed_closed=value is None)
-    return Undecided(tuple(needed))
 
 
 def conclude(rules: Sequence[Rule], verdicts: Verdicts) -> Decision:
