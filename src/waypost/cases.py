@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from waypost.decision.engine import SEMANTIC
+from waypost.request.chat import Identity
 from waypost.trace import Trace
 
 ActionName = Literal["route", "block", "respond"]
@@ -21,6 +22,7 @@ class Case:
         reasoning: the rule's own sentence, the evidence, or evidence naming a part of the keywords found.
         strict: `reasoning` must be the evidence, word for word.
         model: what the client asks for.
+        identity: who asks, as far as a trusted hop says so.
     """
 
     messages: tuple[Mapping[str, Any], ...]
@@ -30,6 +32,7 @@ class Case:
     action: ActionName | None = None
     strict: bool = False
     model: str = "auto"
+    identity: Identity = field(default_factory=Identity)
 
     @property
     def title(self) -> str:

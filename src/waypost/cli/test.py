@@ -7,6 +7,7 @@ import time
 import click
 
 from waypost.cases import Case, judge
+from waypost.cli import HELP
 from waypost.cli.ask import ask
 from waypost.cli.options import config_option, load_or_exit
 from waypost.decision.engine import SEMANTIC
@@ -14,7 +15,7 @@ from waypost.errors import Exit, RequestError
 from waypost.policy import Policy
 
 
-@click.command()
+@click.command(context_settings=HELP)
 @click.argument("files", nargs=-1, type=click.Path())
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table.")
@@ -62,7 +63,7 @@ def test(files: tuple[str, ...], config: tuple[str, ...], as_json: bool) -> None
 def _run(policy: Policy, case: Case) -> tuple[str, str, list[str]]:
     """What decided, where that led, and what was expected otherwise."""
     try:
-        told, _ = ask(policy, case.messages, case.model)
+        told, _ = ask(policy, case.messages, case.model, case.identity)
     except RequestError as error:
         return "", f"{error.status} {error.code}", [error.message]
     if told.decision == SEMANTIC:

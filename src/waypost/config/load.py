@@ -20,6 +20,7 @@ from waypost.config.validate import check, nearest
 from waypost.decision.engine import SEMANTIC
 from waypost.errors import ConfigError, Problem
 from waypost.policy import Policy
+from waypost.request.chat import Identity
 from waypost.signals.registry import BUILT_IN
 
 _FOREIGN: Final = frozenset({
@@ -139,8 +140,10 @@ def _cases(policy: Policy, findings: Findings) -> Sequence[Case]:
     is_complete = not findings.failed
     rules = [rule.name for rule in policy.rules]
     endpoints = [*policy.endpoints, *policy.providers, SEMANTIC]
+    models = [*policy.auto_names, *policy.endpoints]
     for path, block in blocks(schema.Case, "test_cases", findings):
         for key, value, known in (
+            ("model", block.model, models),
             ("expected_endpoint", block.expected_endpoint, endpoints),
             ("expected_rule", block.expected_rule, rules),
         ):
@@ -164,5 +167,7 @@ def _cases(policy: Policy, findings: Findings) -> Sequence[Case]:
             findings.error(
                 path, "the case expects nothing", "add expected_endpoint or expected_rule", key=True
             )
-        cases.append(Case(messages, *expected, block.strict))
+        known_caller = any((block.team, block.tenant, block.user))
+        identity = Identity(known_caller, block.team, block.tenant, block.user)
+        cases.append(Case(messages, *expected, block.strict, block.model, identity))
     return cases

@@ -238,6 +238,18 @@ class Case:
     input: Text | Annotated[tuple[dict[str, Any], ...], Field(min_length=1)]
     """One user message, or a list of messages in OpenAI form."""
 
+    model: Text = "auto"
+    """What the client asks for: `auto`, or a logical model."""
+
+    team: Text | None = None
+    """Team of the caller, as a trusted hop would say."""
+
+    tenant: Text | None = None
+    """Tenant of the caller, likewise."""
+
+    user: Text | None = None
+    """User, likewise."""
+
     expected_endpoint: Text | None = None
     """Endpoint that must be chosen, or `semantic_classification` when no rule may match."""
 

@@ -64,3 +64,21 @@ def test_a_file_without_cases_says_so(config: Path) -> None:
     result = run(config)
     assert result.exit_code == 0
     assert "no test_cases" in result.stderr
+
+
+def test_a_case_may_name_a_model_and_a_caller(config: Path) -> None:
+    own = """
+  - {input: my account, model: gpt, expected_endpoint: inside}
+  - {input: my position, team: trading, expected_rule: trading-desk}
+  - {input: my position, team: sales, expected_endpoint: semantic_classification}
+"""
+    config.write_text(CONFIG + CASES.rstrip() + own)
+    assert run(config).exit_code == 0, run(config).output
+
+
+def test_a_case_that_names_no_known_model_is_told_at_load_and_fails(config: Path) -> None:
+    config.write_text(CONFIG + CASES.rstrip() + "\n  - {input: hi, model: gtp, expected_rule: hours}\n")
+    result = run(config)
+    assert result.exit_code == 1
+    assert "'gtp' does not exist" in result.stderr
+    assert "404 model_not_found" in result.stdout
