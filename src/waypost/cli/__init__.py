@@ -23,6 +23,10 @@ VERBS: Final = {
 """Every verb and its line in `--help`, which must not import them: that takes half a second."""
 
 
+HELP: Final = {"help_option_names": ["-h", "--help"]}
+"""Context settings of every verb: the same whether it is called through `cli` or by itself."""
+
+
 class LazyGroup(click.Group):
     """Imports a verb when it is asked for: `name-with-dash` is the object of that name in its own module."""
 
@@ -43,7 +47,7 @@ class LazyGroup(click.Group):
             formatter.write_dl(sorted(VERBS.items()))
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, context_settings=HELP)
 @click.version_option(package_name="waypost", prog_name="waypost")
 def cli() -> None:
     """Route each request to the right model, inside your data policy, and say why."""

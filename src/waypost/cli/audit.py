@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from waypost.cli import HELP
 from waypost.cli.words import counted
 from waypost.errors import Exit
 from waypost.observe.chain import Report, log_files, read_line, read_tail, verify
@@ -62,7 +63,7 @@ class _Readable(click.Group):
             raise click.ClickException(f"the log cannot be read: {error}") from error
 
 
-@click.group(cls=_Readable)
+@click.group(cls=_Readable, context_settings=HELP)
 def audit() -> None:
     """Check and read the audit log."""
 

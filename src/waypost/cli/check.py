@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import click
 
+from waypost.cli import HELP
 from waypost.cli.options import config_option, paths_of, summary
 from waypost.cli.words import counted
 from waypost.config.load import Loaded, load
@@ -15,7 +16,7 @@ from waypost.config.render import render
 from waypost.errors import ConfigError, Exit
 
 
-@click.command()
+@click.command(context_settings=HELP)
 @click.argument("files", nargs=-1, type=click.Path())
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")

@@ -4,13 +4,14 @@ import json
 
 import click
 
+from waypost.cli import HELP
 from waypost.cli.options import config_option, load_or_exit
 from waypost.config.schema import json_schema
 from waypost.config.show import as_yaml
 from waypost.signals.registry import BUILT_IN
 
 
-@click.group()
+@click.group(context_settings=HELP)
 def config() -> None:
     """Show the configuration's schema or what took effect."""
 

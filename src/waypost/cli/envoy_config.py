@@ -5,13 +5,14 @@ import json
 
 import click
 
+from waypost.cli import HELP
 from waypost.cli.options import config_option, load_or_exit
 from waypost.config.settings import Address
 from waypost.envoy.resources import Wiring, static_bootstrap
 from waypost.envoy.roots import find_ca_file
 
 
-@click.command("envoy-config")
+@click.command("envoy-config", context_settings=HELP)
 @config_option
 @click.option("--router", default="127.0.0.1:50051", show_default=True, metavar="ADDR", help="Router role.")
 @click.option(

@@ -9,6 +9,7 @@ from ipaddress import ip_address
 
 import click
 
+from waypost.cli import HELP
 from waypost.cli.options import config_option, load_or_exit
 from waypost.config.load import Loaded
 from waypost.errors import EngineError, Exit
@@ -18,7 +19,7 @@ from waypost.transport.fronts import Front
 log = logging.getLogger(__name__)
 
 
-@click.command()
+@click.command(context_settings=HELP)
 @config_option
 @click.option("--router", default="127.0.0.1:50051", show_default=True, metavar="ADDR", help="Router role.")
 @click.option(

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple, NoReturn
 
 import click
 
+from waypost.cli import HELP
 from waypost.cli.options import DEFAULT
 from waypost.config.load import Loaded, load
 from waypost.config.render import render
@@ -38,7 +39,7 @@ NOT_BUILT: Final = ("ANTHROPIC_API_KEY", "GEMINI_API_KEY", "AZURE_OPENAI_API_KEY
 """Keys of provider kinds that are not built yet."""
 
 
-@click.command()
+@click.command(context_settings=HELP)
 @click.option("--template", type=click.Choice(TEMPLATES), help="What to start from.")
 @click.option("--yes", is_flag=True, help="Ask nothing.")
 @click.option(

@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from waypost.cli import HELP
 from waypost.cli.ask import ask, messages_of
 from waypost.cli.draw import line, tree
 from waypost.cli.options import config_option, load_or_exit
@@ -13,7 +14,7 @@ from waypost.errors import Exit, RequestError
 from waypost.request.chat import Identity
 
 
-@click.command()
+@click.command(context_settings=HELP)
 @click.argument("text")
 @config_option
 @click.option("-m", "--model", default="auto", show_default=True, help="The model the client asks for.")

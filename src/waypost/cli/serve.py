@@ -17,6 +17,7 @@ import click
 from waypost import demo as showcase
 from waypost.admin.app import create
 from waypost.admin.server import serving
+from waypost.cli import HELP
 from waypost.cli.options import config_option, load_or_exit, paths_of
 from waypost.cli.words import counted
 from waypost.config.load import Loaded, load
@@ -31,7 +32,7 @@ from waypost.errors import ConfigError, Exit, WaypostError
 from waypost.policy import Policy
 
 
-@click.command()
+@click.command(context_settings=HELP)
 @config_option
 @click.option(
     "--demo", is_flag=True, help="Three providers on loopback and a configuration to try; no keys needed."
