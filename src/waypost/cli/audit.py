@@ -14,6 +14,7 @@ import click
 
 from waypost.cli import HELP
 from waypost.cli.words import counted
+from waypost.config.settings import default_state_dir
 from waypost.errors import Exit
 from waypost.observe.chain import Report, log_files, read_line, read_tail, verify
 
@@ -47,8 +48,7 @@ def _state_dir(config: tuple[str, ...]) -> Path:
         from waypost.cli.options import load_or_exit  # noqa: PLC0415 - with --dir no configuration is read
 
         return load_or_exit(config).settings.state_dir
-    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(base) / "waypost"
+    return default_state_dir(os.environ)
 
 
 class _Readable(click.Group):

@@ -13,6 +13,7 @@ from waypost.policy import Policy
 from waypost.providers.provider import DEFAULT_ZONE
 from waypost.signals.base import Signal
 from waypost.signals.keyword import KeywordMatch
+from waypost.signals.metadata import Metadata
 
 _WIDTH: Final = {"last_user": 0, "user": 1, "conversation": 2, "all": 3}
 _SHOWN: Final = 6
@@ -26,6 +27,8 @@ def lint(policy: Policy, book: Book, conditions: Conditions) -> None:
     _providers(policy, findings)
     _lists(book.lists, conditions.used, findings)
     _unreachable(policy, places, findings)
+    if not policy.identity.trusted_hops:
+        _nobody_vouches(policy, conditions.paths, findings)
     for number, rule in enumerate(policy.rules[:-1]):
         if rule.binds_explicit:
             _near_forms(rule, policy.signals, conditions.paths, findings)
@@ -84,6 +87,16 @@ def _lists(lists: Lists, used: set[str], findings: Findings) -> None:
             number = remark.field.removeprefix("keywords[").removesuffix("]")
             place = (*path, int(number)) if number.isdigit() else path
             findings.add(remark.severity, place, remark.message, remark.help)
+
+
+def _nobody_vouches(policy: Policy, paths: Mapping[str, Sequence[Path]], findings: Findings) -> None:
+    for rule in policy.rules[:-1]:
+        for name in dict.fromkeys(signals_of(rule.when)):
+            signal = policy.signals[name]
+            if isinstance(signal, Metadata) and signal.asks_a_trusted_hop:
+                fate = "applies whoever asks" if rule.on_error == "closed" else "is skipped whoever asks"
+                message = f"there are no `trusted_hops`, so nobody can vouch for this: rule {rule.name!r} {fate}"
+                findings.warn(paths[name][0], message, "name the networks of the gateway in front")
 
 
 def _unreachable(policy: Policy, places: Mapping[str, Path], findings: Findings) -> None:

@@ -14,7 +14,7 @@ from waypost.config.conditions import Conditions
 from waypost.config.document import Findings
 from waypost.config.files import gather
 from waypost.config.lint import lint
-from waypost.config.settings import Address, Settings
+from waypost.config.settings import Address, Settings, default_state_dir
 from waypost.config.show import effective
 from waypost.config.validate import check, nearest
 from waypost.decision.engine import SEMANTIC
@@ -112,11 +112,8 @@ def _settings(
     admin = _address(document.admin, "admin", findings) or defaults.admin
     if listen == admin:
         findings.error(("admin",), "'listen' and 'admin' are the same address", "choose another port for one")
-    if document.state_dir is None:
-        home = Path(environ.get("HOME") or Path.home())
-        state_dir = Path(environ.get("XDG_STATE_HOME") or home / ".local" / "state") / "waypost"
-    else:
-        state_dir = folder / Path(document.state_dir).expanduser()
+    own = document.state_dir
+    state_dir = default_state_dir(environ) if own is None else folder / Path(own).expanduser()
     return Settings(listen, admin, state_dir, document.audit, document.timeouts, document.max_body_bytes)
 
 

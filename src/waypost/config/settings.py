@@ -1,5 +1,6 @@
 """How the process runs: addresses, folders, limits. What it decides is `Policy`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -30,6 +31,12 @@ class Timeouts:
 
     idle_seconds: Annotated[float, Field(gt=0, le=86400)] = 120.0
     """Longest silence of a provider, before the first byte and between two of them."""
+
+
+def default_state_dir(environ: Mapping[str, str]) -> Path:
+    """`waypost` in the XDG state folder (XDG Base Directory Specification 0.8)."""
+    base = environ.get("XDG_STATE_HOME") or Path(environ.get("HOME") or Path.home()) / ".local" / "state"
+    return Path(base) / "waypost"
 
 
 @dataclass(frozen=True, slots=True)
