@@ -95,7 +95,9 @@ def _nobody_vouches(policy: Policy, paths: Mapping[str, Sequence[Path]], finding
             signal = policy.signals[name]
             if isinstance(signal, Metadata) and signal.asks_a_trusted_hop:
                 fate = "applies whoever asks" if rule.on_error == "closed" else "is skipped whoever asks"
-                message = f"there are no `trusted_hops`, so nobody can vouch for this: rule {rule.name!r} {fate}"
+                message = (
+                    f"there are no `trusted_hops`, so nobody can vouch for this: rule {rule.name!r} {fate}"
+                )
                 findings.warn(paths[name][0], message, "name the networks of the gateway in front")
 
 

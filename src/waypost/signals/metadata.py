@@ -95,6 +95,11 @@ class Metadata(Signal):
             )
 
     @property
+    def asks_a_trusted_hop(self) -> bool:
+        """Whether nothing but a trusted hop can answer it."""
+        return self._needs_trust or any(map(_several, (self.team, self.tenant, self.user)))
+
+    @property
     def _needs_trust(self) -> bool:
         if self.trusted is None:
             return (self.header or "").lower().startswith("x-authz-")

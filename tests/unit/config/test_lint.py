@@ -180,3 +180,26 @@ def test_unused_provider_and_unused_list(tmp_path: Path) -> None:
         (4, "info", "no condition names the keyword list 'pay'"),
         (4, "warning", "'...' has no letter or digit"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("condition", "action", "fate"),
+    [
+        ("{type: metadata, team: red}", IN, "applies"),
+        ("{type: metadata, header: x-app, equals: [crm], trusted: true}", BLOCK, "applies"),
+        ("{none_of: [{type: metadata, user: [ann]}]}", OUT, "is skipped"),
+    ],
+)
+def test_identity_without_a_trusted_hop(
+    tmp_path: Path, condition: str, action: dict[str, str], fate: str
+) -> None:
+    asked = rules(rule("r", condition, **action))
+    told = f"there are no `trusted_hops`, so nobody can vouch for this: rule 'r' {fate} whoever asks"
+    assert f"warning: {told}" in remarks(tmp_path, asked)
+    hops = "trusted_hops: [10.0.0.0/8]\n"
+    assert not any("vouch" in remark for remark in remarks(tmp_path, hops + asked))
+
+
+def test_a_header_of_the_client_needs_no_trusted_hop(tmp_path: Path) -> None:
+    text = rules(rule("r", "{type: metadata, header: x-app, equals: [crm]}"))
+    assert not any("vouch" in remark for remark in remarks(tmp_path, text))
