@@ -135,8 +135,9 @@ def _default(written: str | None, book: Book) -> Rule:
     if written is None and len(declared) == 1:
         name = declared[0]
     if name is None:
-        if "default_model" in book.findings.root.mapping:
-            return Rule(SEMANTIC, All(()), Route(()))  # what is wrong with it was told
+        there = book.findings.root.mapping.get("default_model")
+        if there is not None and there.value is not None:  # and no text, which was told
+            return Rule(SEMANTIC, All(()), Route(()))
         if declared:
             message, remedy = "the key 'default_model' is missing", f"name one of {', '.join(declared)}"
         else:

@@ -168,6 +168,21 @@ def test_no_default_model(tmp_path: Path, text: str, line: int, message: str) ->
     assert [(p.line, p.message) for p in caught.value.problems] == [(line, message)]
 
 
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("404", "must be text, not a number"),
+        ("[outside]", "must be text, not a list"),
+        ("", "the key 'default_model' is missing"),
+    ],
+)
+def test_a_default_model_that_is_no_text_is_told_once(tmp_path: Path, written: str, message: str) -> None:
+    text = BESIDE.replace("default_model: outside", f"default_model: {written}")
+    with pytest.raises(ConfigError) as caught:
+        load(write(tmp_path, a=text), ENVIRON)
+    assert [p.message for p in caught.value.problems] == [message]
+
+
 CATEGORIES = """\
 categories:
   - {name: math, model_scores: [{model: outside, score: 1, use_reasoning: true}], system_prompt: Think.}
