@@ -17,12 +17,15 @@ def config() -> None:
 
 
 @config.command()
-def schema() -> None:
+@click.option("--json", "as_json", is_flag=True, help="Wrap it in an object that names its schema.")
+def schema(as_json: bool) -> None:
     """Print the JSON Schema of the configuration file.
 
     An editor uses it after this first line of the file: `# yaml-language-server: $schema=waypost.schema.json`
     """
-    click.echo(json.dumps(json_schema(BUILT_IN), indent=2))
+    described = json_schema(BUILT_IN)
+    wrapped = {"schema": "waypost/config-schema.v1", "json_schema": described}
+    click.echo(json.dumps(wrapped if as_json else described, indent=2))
 
 
 @config.command()

@@ -15,6 +15,11 @@ def test_schema_is_printed() -> None:
     assert json.loads(result.stdout) == json_schema(BUILT_IN)
 
 
+def test_schema_says_which_it_is() -> None:
+    told = json.loads(CliRunner().invoke(config, ["schema", "--json"]).stdout)
+    assert told == {"schema": "waypost/config-schema.v1", "json_schema": json_schema(BUILT_IN)}
+
+
 def test_show_prints_what_took_effect_without_credentials(tmp_path: Path) -> None:
     (path,) = write(tmp_path, a=BESIDE)
     result = CliRunner().invoke(config, ["show", "-c", str(path)], env=ENVIRON)
