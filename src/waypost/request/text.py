@@ -10,13 +10,13 @@ Rule 2: work is linear in the text, whatever the text is.
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Final, Literal
 from unicodedata import combining, is_normalized, normalize
 
-from waypost.request.chat import ChatRequest, Message, Part
+from waypost.request.chat import ChatRequest, Part
 
 Scope = Literal["last_user", "user", "conversation", "all"]
 
@@ -56,17 +56,19 @@ def _parts(request: ChatRequest, scope: Scope) -> Iterator[Part]:
             messages = request.messages
     for message in messages:
         yield from message.parts
-        yield from _joined(message)
+        yield from _joined(message.parts)
     if scope == "all":
         yield from request.fields
+        yield from _joined(part for part in request.fields if part.where.startswith("prediction."))
 
 
-def _joined(message: Message) -> Iterator[Part]:
-    """The text parts of a message as one: servers join them, so a word may stand across two of them.
+def _joined(parts: Iterable[Part]) -> Iterator[Part]:
+    """The text parts of a message, or of a predicted answer, as one.
 
-    They are joined with a zero-width space, which `readings` takes for nothing and for a space.
+    Servers join them, so a word may stand across two of them. Here a zero-width space joins them, which
+    `readings` takes for nothing and for a space.
     """
-    texts = [p for p in message.parts if p.kind == "text" and not p.again and _CONTENT.search(p.where)]
+    texts = [p for p in parts if p.kind == "text" and not p.again and _CONTENT.search(p.where)]
     if len(texts) > 1:
         where = _CONTENT.sub(".content", texts[0].where)
         yield Part("text", "\u200b".join(part.text for part in texts), where, again=True)

@@ -174,6 +174,14 @@ def test_parts_of_a_message_are_read_once_more_as_one() -> None:
     assert texts == {"medicalrecord", "medi cal record"}
 
 
+def test_parts_of_a_predicted_answer_are_read_once_more_as_one() -> None:
+    fields = tuple(text(half, f"prediction.content[{n}].text") for n, half in enumerate(("confi", "dential")))
+    request = ChatRequest("openai_chat", b"", "auto", fields=(*fields, text("x", "metadata.content[0].text")))
+    *_, joined = read(request, "all")
+    assert (joined.again, joined.where) == (True, "prediction.content")
+    assert "confidential" in {folded.text for folded in readings(request, joined.text)}
+
+
 def test_a_single_part_is_read_once() -> None:
     assert len(read(_several("medical"), "user")) == 1
 
