@@ -5,6 +5,7 @@ headers -> body -> decision -> response headers -> result. State dies with the s
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
@@ -45,6 +46,16 @@ _PASSED_ON: Final = frozenset(
 )
 """Headers that stay, besides the pseudo-headers. Framing is Envoy's to keep, and without `x-forwarded-proto`
 it finds no route."""
+
+_QUALITY: Final = r"(?:; ?q=[01](?:\.\d{1,3})?)?"
+_ACCEPT: Final = rf"(?:application/json|text/event-stream|\*/\*){_QUALITY}"
+_ENCODING: Final = rf"(?:gzip|deflate|br|zstd|identity|\*){_QUALITY}"
+_PLAIN: Final = {
+    "accept": re.compile(f"{_ACCEPT}(?:, ?{_ACCEPT})*"),
+    "accept-encoding": re.compile(f"{_ENCODING}(?:, ?{_ENCODING})*"),
+    "traceparent": re.compile("[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}"),
+}
+"""All that a client may say in a header that stays: no rule reads headers for what must not leave."""
 
 _REWRITTEN: Final = (("content-type", "application/json"), ("user-agent", "waypost"))
 """A client's own say what they like, and no rule reads them."""
@@ -215,7 +226,9 @@ class Router:
         change(
             response.request_body.response,
             [*hops, ("x-envoy-max-retries", str(len(chain) - 1)), *_REWRITTEN],
-            dict.fromkeys(name for name, _ in self._headers if name[0] != ":" and name not in _PASSED_ON),
+            dict.fromkeys(
+                name for name, value in self._headers if name[0] != ":" and not _stays(name, value)
+            ),
             body=None if model == request.model else replace_model(request.original, model),
         )
         return response
@@ -260,6 +273,10 @@ _UNRECORDED: Final = Reply(
         "Decisions cannot be recorded at the moment, so none is made.", "server_error", "audit_unavailable"
     ),
 )
+
+
+def _stays(name: str, value: str) -> bool:
+    return name in _PASSED_ON and (name not in _PLAIN or _PLAIN[name].fullmatch(value) is not None)
 
 
 def _expect_body(headers: Mapping[str, str], *, end_of_stream: bool) -> None:

@@ -219,7 +219,7 @@ def test_what_providers_must_not_see_is_removed() -> None:
         "tracestate": "says what it likes",
         "accept": "*/*",
         "accept-encoding": "gzip",
-        "traceparent": "00-x",
+        "traceparent": f"00-{'a' * 32}-{'b' * 16}-01",
         "x-forwarded-proto": "http",
         "content-type": "application/json",
         "content-length": "9",
@@ -229,6 +229,25 @@ def test_what_providers_must_not_see_is_removed() -> None:
     mentioned = {*mutation.remove_headers, *set_by(mutation)}
     assert mentioned >= set(list(client)[:9])
     assert not set(mutation.remove_headers) & {":path", "x-request-id", *list(client)[9:]}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "stays"),
+    [
+        ("accept", "application/json", True),
+        ("accept", "text/event-stream, */*;q=0.1", True),
+        ("accept", "application/json; note=confidential", False),
+        ("accept-encoding", "gzip, deflate, br, zstd", True),
+        ("accept-encoding", "identity;q=0.5,*;q=0", True),
+        ("accept-encoding", "confidential", False),
+        ("traceparent", "00-confidential", False),
+    ],
+)
+def test_headers_that_stay_say_nothing_of_their_own(name: str, value: str, *, stays: bool) -> None:
+    talk = Talk()
+    talk.hear(request_headers(headers={name: value}))
+    mutation = talk.hear(request_body(chat("hello"))).request_body.response.header_mutation
+    assert (name not in mutation.remove_headers) is stays
 
 
 @pytest.mark.parametrize("stream", [True, False])
