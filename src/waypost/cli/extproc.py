@@ -1,10 +1,12 @@
 """`waypost extproc`: serve the router and the upstream role to an Envoy."""
 
 import asyncio
+import json
 import logging
 import os
 import signal
 import sys
+from collections.abc import Callable
 from ipaddress import ip_address
 
 import click
@@ -26,11 +28,17 @@ log = logging.getLogger(__name__)
     "--upstream", default="127.0.0.1:50052", show_default=True, metavar="ADDR", help="Upstream role."
 )
 @click.option("--front", type=click.Choice(["grpc", "h2"]), hidden=True, help="Who serves.")
+@click.option("--json", "as_json", is_flag=True, help="When ready, print where on stdout as JSON.")
 @click.option(
     "--parent-fd", type=int, hidden=True, help="Stop when this pipe closes: the supervisor has died."
 )
 def extproc(
-    config: tuple[str, ...], router: str, upstream: str, front: Front | None, parent_fd: int | None
+    config: tuple[str, ...],
+    router: str,
+    upstream: str,
+    front: Front | None,
+    as_json: bool,
+    parent_fd: int | None,
 ) -> None:
     """Serve ext_proc to an Envoy that somebody else runs (`waypost envoy-config` prints its configuration).
 
@@ -49,15 +57,26 @@ def extproc(
                 bold=True,
                 err=True,
             )
+
+    def announce() -> None:
+        if as_json:
+            revision = loaded.policy.revision
+            where = {"schema": "waypost/extproc.v1", "router": router, "upstream": upstream}
+            click.echo(json.dumps({**where, "revision": revision, "pid": os.getpid()}))
+
     try:
-        asyncio.run(_serve(loaded, (router, upstream), front, parent_fd))
+        asyncio.run(_serve(loaded, (router, upstream), front, parent_fd, announce))
     except EngineError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(Exit.PROVIDER)
 
 
 async def _serve(
-    loaded: Loaded, addresses: tuple[str, str], front: Front | None, parent_fd: int | None
+    loaded: Loaded,
+    addresses: tuple[str, str],
+    front: Front | None,
+    parent_fd: int | None,
+    on_ready: Callable[[], None],
 ) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -67,6 +86,7 @@ async def _serve(
         loop.add_reader(parent_fd, _until_closed, parent_fd, stop)
     async with worker(loaded.policy, loaded.settings, *addresses, front):
         log.info("ready: router %s, upstream %s, revision %.12s", *addresses, loaded.policy.revision)
+        on_ready()
         await stop.wait()
         log.info("draining")
 

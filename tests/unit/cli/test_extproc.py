@@ -38,7 +38,9 @@ def running(config: Path, *options: str, pass_fds: tuple[int, ...] = ()) -> Iter
     folder = config.parent
     command = [sys.executable, "-m", "waypost.cli", "extproc", "-c", str(config), *options]
     command += ["--router", f"unix:{folder / 'r'}", "--upstream", f"unix:{folder / 'u'}"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, pass_fds=pass_fds)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, pass_fds=pass_fds
+    )
     try:
         yield process
     finally:
@@ -73,6 +75,14 @@ def test_it_says_where_it_serves_and_drains_when_told_to(config: Path, number: s
         process.send_signal(number)
         assert "draining" in lines_until(process, "draining")
         assert process.wait(30) == Exit.OK
+
+
+def test_it_says_where_it_serves_as_json(config: Path) -> None:
+    with running(config, "--json") as process:
+        assert process.stdout is not None
+        told = json.loads(process.stdout.readline())
+        assert (told["schema"], told["pid"]) == ("waypost/extproc.v1", process.pid)
+        assert told["router"] == f"unix:{config.parent / 'r'}"
 
 
 def test_it_ends_with_its_supervisor(config: Path) -> None:
