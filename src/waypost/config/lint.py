@@ -25,6 +25,7 @@ def lint(policy: Policy, book: Book, conditions: Conditions) -> None:
     findings = book.findings
     places = _places(findings)
     _providers(policy, findings)
+    _admin(findings)
     _lists(book.lists, conditions.used, findings)
     _unreachable(policy, places, findings)
     if not policy.identity.trusted_hops:
@@ -66,6 +67,13 @@ def _providers(policy: Policy, findings: Findings) -> None:
             )
         if provider.api_key is None and provider.host == "api.openai.com":
             findings.add("warning", path, "no api_key: api.openai.com will refuse every request", key=True)
+
+
+def _admin(findings: Findings) -> None:
+    node = findings.root.mapping.get("admin")
+    if node is not None and not _is_loopback(str(node.value).rpartition(":")[0].strip("[]")):
+        message = "the admin port is open to the network and asks for no password"
+        findings.warn(("admin",), message, "bind it to 127.0.0.1, or let only your probes reach it")
 
 
 def _is_loopback(host: str) -> bool:

@@ -203,3 +203,18 @@ def test_identity_without_a_trusted_hop(
 def test_a_header_of_the_client_needs_no_trusted_hop(tmp_path: Path) -> None:
     text = rules(rule("r", "{type: metadata, header: x-app, equals: [crm]}"))
     assert not any("vouch" in remark for remark in remarks(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("address", "open_"),
+    [
+        ("0.0.0.0:1", True),
+        ("'[::]:1'", True),
+        ("127.0.0.9:1", False),
+        ("'[::1]:1'", False),
+        ("localhost:1", False),
+    ],
+)
+def test_an_admin_port_for_everybody(tmp_path: Path, address: str, *, open_: bool) -> None:
+    found = remarks(tmp_path, f"admin: {address}\n" + rules(rule()))
+    assert any("the admin port is open" in remark for remark in found) is open_
