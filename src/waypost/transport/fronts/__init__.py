@@ -1,5 +1,6 @@
 """Servers that carry ext_proc streams: one module each, with the same `listen`."""
 
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from importlib import import_module
 from typing import Final, Literal, Protocol, cast
@@ -44,5 +45,8 @@ async def listen(
         EngineError: the address cannot be used.
     """
     name: Front = front or ("h2" if address.startswith(("unix:", "fd:")) else "grpc")
+    if name == "grpc":
+        # Read when gRPC is loaded. Its older listener takes a seventh less CPU and time (note 0008).
+        os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_listener")
     module = import_module(FRONTS[name])
     return await cast("Listen", module.listen)(address, converse, max_body_bytes)
