@@ -17,6 +17,7 @@ from waypost.signals.metadata import Metadata
 
 _WIDTH: Final = {"last_user": 0, "user": 1, "conversation": 2, "all": 3}
 _SHOWN: Final = 6
+_OPERATIONS: Final = ("/chat/completions", "/embeddings", "/completions")
 _SHORTEST: Final = 3
 
 
@@ -26,6 +27,7 @@ def lint(policy: Policy, book: Book, conditions: Conditions) -> None:
     places = _places(findings)
     _providers(policy, findings)
     _admin(findings)
+    _names(policy, findings)
     _lists(book.lists, conditions.used, findings)
     _unreachable(policy, places, findings)
     if not policy.identity.trusted_hops:
@@ -55,6 +57,9 @@ def _providers(policy: Policy, findings: Findings) -> None:
         if not provider.base_path:
             message = f"requests go to {provider.authority}/chat/completions"
             findings.warn((*path, "base_url"), message, "most servers want /v1 at the end of base_url")
+        elif provider.base_path.endswith(_OPERATIONS):
+            message = f"requests go to {provider.base_path}/chat/completions"
+            findings.warn((*path, "base_url"), message, "end base_url before the operation")
         if _is_loopback(provider.host):
             continue
         if node is not None and provider.api_key is not None and not node.from_env:
@@ -67,6 +72,14 @@ def _providers(policy: Policy, findings: Findings) -> None:
             )
         if provider.api_key is None and provider.host == "api.openai.com":
             findings.add("warning", path, "no api_key: api.openai.com will refuse every request", key=True)
+
+
+def _names(policy: Policy, findings: Findings) -> None:
+    for name, endpoint in policy.endpoints.items():
+        if name in policy.providers and endpoint.provider.name != name:
+            home = endpoint.provider.name
+            message = f"{name!r} is a provider too: rules that name it mean this model at {home!r}"
+            findings.add("warning", ("models", name), message, "rename one of them", key=True)
 
 
 def _admin(findings: Findings) -> None:

@@ -218,3 +218,16 @@ def test_a_header_of_the_client_needs_no_trusted_hop(tmp_path: Path) -> None:
 def test_an_admin_port_for_everybody(tmp_path: Path, address: str, *, open_: bool) -> None:
     found = remarks(tmp_path, f"admin: {address}\n" + rules(rule()))
     assert any("the admin port is open" in remark for remark in found) is open_
+
+
+def test_a_model_called_like_another_provider(tmp_path: Path) -> None:
+    text = "models: {onprem: {provider: cloud, name: x}, cloud: {provider: cloud, name: y}}\n" + rules(rule())
+    assert [r for r in remarks(tmp_path, text) if "is a provider too" in r] == [
+        "warning: 'onprem' is a provider too: rules that name it mean this model at 'cloud'"
+    ]
+
+
+def test_a_base_url_that_names_the_operation(tmp_path: Path) -> None:
+    text = 'providers: {p: {kind: vllm, base_url: "https://h/v1/chat/completions"}}\n' + rules(rule())
+    told = "requests go to /v1/chat/completions/chat/completions"
+    assert f"warning: {told}" in remarks(tmp_path, text)
