@@ -46,7 +46,7 @@ class AuditSettings:
     """`batch` = records are on disk within `flush_seconds`; `always` = a decision waits for its own."""
 
     flush_seconds: float = 0.5
-    """How long `batch` collects records before it writes them; also the most that a power cut or a killed worker can take."""
+    """How long `batch` collects records; also the most that a power cut or a killed worker can take."""
 
     rotate_bytes: int = 64 * 1024 * 1024
     """Size at which the next file begins; no file is ever deleted."""
