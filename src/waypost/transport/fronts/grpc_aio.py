@@ -15,6 +15,7 @@ from grpc import aio
 
 from waypost.errors import EngineError, ProtocolError
 from waypost.transport.exchange import Conversation, Exchange
+from waypost.transport.fronts.eager import begin
 from waypost.transport.sockets import clear
 
 SERVICE: Final = "envoy.service.ext_proc.v3.ExternalProcessor"
@@ -89,9 +90,9 @@ def _behaviour(converse: Callable[[], Conversation], running: set[asyncio.Task[A
             context.set_code(grpc.StatusCode.INTERNAL)
         finally:
             # gRPC may cancel a second time, and what is still to be recorded must be.
-            closing = asyncio.get_running_loop().create_task(exchange.closed())
-            _keep(closing, running)
-            await asyncio.shield(closing)
+            if (closing := begin(exchange.closed())) is not None:
+                _keep(closing, running)
+                await asyncio.shield(closing)
 
     return process
 

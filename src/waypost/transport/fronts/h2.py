@@ -6,15 +6,15 @@ known without waiting is written in the call that brought the question; only one
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from contextvars import copy_context
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast
 
 from waypost.errors import EngineError, ProtocolError
 from waypost.transport.exchange import Conversation, Exchange
+from waypost.transport.fronts.eager import begin
 from waypost.transport.fronts.h2_connection import BATCH, INTERNAL, OK, Connection, Message
 from waypost.transport.sockets import BACKLOG, adopt_socket, open_socket
 
@@ -203,16 +203,11 @@ class Link(asyncio.Protocol):
         self._flush_soon()
 
     def _begin(self, call: Call, work: Coroutine[Any, Any, None]) -> None:
-        """Run to the first wait, which hardly ever comes; only then a task takes over."""
-        context = copy_context()
-        try:
-            awaited = context.run(work.send, None)
-        except StopIteration:
-            return
-        task = asyncio.get_running_loop().create_task(_Rest(work, awaited), context=context)
-        call.task = task
-        self._server.tasks.add(task)
-        task.add_done_callback(self._server.tasks.discard)
+        """Only work that has to wait becomes a task."""
+        if (task := begin(work)) is not None:
+            call.task = task
+            self._server.tasks.add(task)
+            task.add_done_callback(self._server.tasks.discard)
 
     # --- writing
 
@@ -233,24 +228,3 @@ class Link(asyncio.Protocol):
             transport.close()
         elif transport.get_write_buffer_size() > MAX_UNREAD:
             transport.abort()
-
-
-class _Rest(Coroutine[Any, Any, None]):
-    """A coroutine that has run up to its first wait, for a task to go on with."""
-
-    def __init__(self, work: Coroutine[Any, Any, None], awaited: object) -> None:
-        self._work = work
-        self._awaited: list[object] = [awaited]
-
-    def send(self, value: object) -> object:
-        return self._awaited.pop() if self._awaited else self._work.send(value)
-
-    def throw(self, *raised: Any) -> object:  # noqa: ANN401 - one, two or three things, for the task to say
-        self._awaited.clear()
-        return self._work.throw(*raised)
-
-    def close(self) -> None:
-        self._work.close()
-
-    def __await__(self) -> Generator[Any, Any, None]:
-        return self._work.__await__()
