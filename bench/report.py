@@ -41,7 +41,7 @@ def summary(result: dict[str, Any]) -> str:
     """The figures of a keyword-routed request, as Markdown: one column per front."""
     rows = {(r["connections"], r["prompt_bytes"], r["target"]): r for r in result["rows"]}
     plain = rows[1, 200, "envoy"]
-    titles = {"grpc": "gRPC", "h2": "own HTTP/2"}
+    titles = {"h2": "`waypost serve`", "grpc": "over gRPC, for an Envoy elsewhere"}
     columns = [list(_figures(rows, result["idle_pss_mb"], front)) for front in titles]
     alike = (
         f"Plain Envoy answers in {_ms(plain['p50_us'])} (p50). Deciding itself takes "
