@@ -45,7 +45,7 @@ class AuditSettings:
     durability: Literal["batch", "always"] = "batch"
     """`batch` = records are on disk within `flush_seconds`; `always` = a decision waits for its own."""
 
-    flush_seconds: float = 0.5
+    flush_seconds: float = 0.05
     """How long `batch` collects records; also the most that a power cut or a killed worker can take."""
 
     rotate_bytes: int = 64 * 1024 * 1024
