@@ -272,6 +272,20 @@ def test_a_worker_that_comes_back_to_an_edited_file_is_understood_by_envoy(
     assert [event["event"] for event in events(gateway)] == ["restart", "config_changed"]
 
 
+def test_a_broken_edit_leaves_the_last_good_configuration_in_force(fresh: Fresh, world: World) -> None:
+    gateway = fresh()
+    file = gateway.state / "waypost.yaml"
+    file.write_text("providers: [")
+
+    gateway.kill(gateway.worker)
+    gateway.until(lambda: health(gateway)["children"]["worker"]["restarts"] == 1, "a restart")
+    gateway.until(lambda: gateway.ready() == 200, "ready again")
+
+    assert gateway.ask("hello").header("x-waypost-model") == "model-out1"
+    assert [event["event"] for event in events(gateway)] == ["restart", "config_kept"]
+    assert "waypost.yaml:2:" in gateway.log.read_text()
+
+
 def test_a_hung_worker_is_not_ready(fresh: Fresh) -> None:
     gateway = fresh()
     worker = gateway.worker

@@ -13,6 +13,7 @@ import click
 
 from waypost.cli import HELP
 from waypost.cli.options import config_option, load_or_exit
+from waypost.config.kept import read_kept
 from waypost.config.load import Loaded
 from waypost.errors import EngineError, Exit
 from waypost.runtime import worker
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 @click.option(
     "--parent-fd", type=int, hidden=True, help="Stop when this pipe closes: the supervisor has died."
 )
+@click.option("--kept-fd", type=int, hidden=True, help="Where the supervisor keeps the configuration.")
 def extproc(
     config: tuple[str, ...],
     router: str,
@@ -39,6 +41,7 @@ def extproc(
     front: Front | None,
     as_json: bool,
     parent_fd: int | None,
+    kept_fd: int | None,
 ) -> None:
     """Serve ext_proc to an Envoy that somebody else runs (`waypost envoy-config` prints its configuration).
 
@@ -47,7 +50,7 @@ def extproc(
     supervised = parent_fd is not None  # then what is worth saying at every start has been said
     level = logging.WARNING if supervised else logging.INFO
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s")
-    loaded = load_or_exit(config, quiet=supervised)
+    loaded = load_or_exit(config, quiet=supervised, texts=None if kept_fd is None else read_kept(kept_fd))
     for address in (router, upstream):
         if not _is_local(address):
             click.secho(

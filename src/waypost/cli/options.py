@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -38,22 +38,29 @@ def paths_of(config: Sequence[str]) -> list[Path]:
     return [Path(named) if named and not DEFAULT.exists() else DEFAULT]
 
 
-def load_or_exit(config: Sequence[str], *, quiet: bool = False) -> Loaded:
-    """Load the configuration; warnings go to stderr in a line each, unless `quiet`.
+def load_or_exit(
+    config: Sequence[str], *, quiet: bool = False, texts: Mapping[str, str] | None = None
+) -> Loaded:
+    """Load the configuration; warnings go to stderr in a line each, unless `quiet`; `texts` as in `load`.
 
     Raises:
         SystemExit: with exit code 3 after showing every problem on stderr.
     """
     try:
-        loaded = load(paths_of(config), os.environ)
+        loaded = load(paths_of(config), os.environ, texts)
     except ConfigError as error:
-        click.echo(render(error.problems, error.sources), err=True)
-        click.echo(f"\n{summary(error.problems)}", err=True)
+        show(error)
         sys.exit(Exit.CONFIG)
     for problem in loaded.problems:
         if problem.severity == "warning" and not quiet:
             click.echo(brief(problem), err=True)
     return loaded
+
+
+def show(error: ConfigError) -> None:
+    """Every problem on stderr."""
+    click.echo(render(error.problems, error.sources), err=True)
+    click.echo(f"\n{summary(error.problems)}", err=True)
 
 
 def summary(problems: Sequence[Any]) -> str:

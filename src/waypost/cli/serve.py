@@ -18,8 +18,9 @@ from waypost import demo as showcase
 from waypost.admin.app import create
 from waypost.admin.server import serving
 from waypost.cli import HELP
-from waypost.cli.options import config_option, load_or_exit, paths_of
+from waypost.cli.options import config_option, load_or_exit, paths_of, show
 from waypost.cli.words import counted
+from waypost.config.kept import Kept
 from waypost.config.load import Loaded, load
 from waypost.config.settings import Address, Settings
 from waypost.envoy.binary import find_envoy
@@ -67,7 +68,7 @@ def serve(
     paths = [showcase.config_path()] if demo else paths_of(config)
     loaded = load_or_exit([str(path) for path in paths])
     try:
-        with run_folder(run_dir, os.environ) as folder:
+        with run_folder(run_dir, os.environ) as folder, Kept(loaded.texts) as kept:
             listener = bind(loaded.settings.listen, "listen")
             admin = bind(loaded.settings.admin, "admin")
             settings = dataclasses.replace(loaded.settings, listen=numeric(listener))
@@ -77,13 +78,14 @@ def serve(
                 find_envoy(envoy_binary),
                 loaded.policy,
                 settings,
-                _worker(paths),
-                partial(_reload, paths),
+                _worker(paths, kept),
+                partial(_reload, paths, kept),
                 find_ca_file(),
                 _showcase() if demo else (),
                 _demo_addresses(loaded) if demo else (),
                 access_log or "",
                 front,
+                (kept.fd,),
             )
             asyncio.run(_run(plan, admin, _announcement(loaded, admin, demo=demo, as_json=as_json)))
     except WaypostError as error:
@@ -103,17 +105,21 @@ def tell(event: str, **fields: object) -> None:
     click.echo(json.dumps(line | fields), err=True)
 
 
-def _worker(paths: Sequence[Path]) -> tuple[str, ...]:
+def _worker(paths: Sequence[Path], kept: Kept) -> tuple[str, ...]:
     # -P: a module beside the operator's file must not take the place of ours.
     named = (word for path in paths for word in ("-c", str(path)))
-    return (sys.executable, "-P", "-m", "waypost.cli", "extproc", *named)
+    return (sys.executable, "-P", "-m", "waypost.cli", "extproc", *named, "--kept-fd", str(kept.fd))
 
 
-def _reload(paths: Sequence[Path]) -> tuple[Policy, Settings] | None:
+def _reload(paths: Sequence[Path], kept: Kept) -> tuple[Policy, Settings] | None:
+    """What the files say now; None, and told, when that cannot be used: then the last good ones stay."""
     try:
         loaded = load(paths, os.environ)
-    except ConfigError:
+    except ConfigError as error:
+        show(error)
+        tell("config_kept", problems=len(error.problems))
         return None
+    kept.keep(loaded.texts)
     return loaded.policy, loaded.settings
 
 

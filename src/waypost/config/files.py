@@ -24,6 +24,7 @@ class Gathered:
         root: top-level lists joined and maps merged in the order of the files; includes follow their file.
         complete: False when a file could not be read, so that names may be unknown for that reason alone.
         sources: text of each file, secrets blanked out.
+        texts: text of each file as it is, by absolute path.
         secrets: texts that must not be printed -> what stands for them.
     """
 
@@ -31,6 +32,7 @@ class Gathered:
     complete: bool = True
     problems: list[Problem] = field(default_factory=list[Problem])
     sources: dict[str, str] = field(default_factory=dict[str, str])
+    texts: dict[str, str] = field(default_factory=dict[str, str], repr=False)
     secrets: dict[str, str] = field(default_factory=dict[str, str])
 
     def masked(self, problem: Problem) -> Problem:
@@ -51,8 +53,10 @@ _SHORTEST: Final = 4
 """Shorter values are no secrets, and masking them would garble every message."""
 
 
-def gather(paths: Sequence[Path], environ: Mapping[str, str]) -> Gathered:
-    """Read the files and what they include."""
+def gather(
+    paths: Sequence[Path], environ: Mapping[str, str], texts: Mapping[str, str] | None = None
+) -> Gathered:
+    """Read the files and what they include; from `texts`, by absolute path, where it is given."""
     gathered = Gathered(Node(Mark(str(paths[0]), 1, 1), {}))
     seen: set[str] = set()
     waiting: list[tuple[Path, Mark | None]] = [(path, None) for path in paths]
@@ -64,8 +68,9 @@ def gather(paths: Sequence[Path], environ: Mapping[str, str]) -> Gathered:
             gathered.problems.append(_problem(at, f"{str(path)!r} is read already", "name each file once"))
             continue
         seen.add(full)
-        text = _text(path, at, gathered)
+        text = _text(path, at, gathered) if texts is None else texts.get(full)
         root = None if text is None else _tree(path, text, environ, gathered)
+        gathered.texts[full] = text or ""
         if root is None:
             gathered.complete = False
             continue

@@ -38,6 +38,7 @@ class Loaded:
     Attributes:
         problems: warnings and remarks, sorted by position.
         sources: text of each file, secrets blanked out.
+        texts: text of each file as it is, secrets included, by absolute path: what `load` takes.
         document: what took effect: files merged, variables put in, defaults filled in, credentials masked.
     """
 
@@ -47,19 +48,21 @@ class Loaded:
     test_cases: tuple[Case, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     document: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    texts: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
 
-def load(paths: Sequence[Path], environ: Mapping[str, str]) -> Loaded:
+def load(paths: Sequence[Path], environ: Mapping[str, str], texts: Mapping[str, str] | None = None) -> Loaded:
     """Read, check and compile a configuration of one or several files.
 
     Args:
         paths: files in order, at least one; includes follow the file that names them.
         environ: where `${VAR}` looks; also `XDG_STATE_HOME` and `HOME`.
+        texts: what stood in the files once (`Loaded.texts`); None = they are read.
 
     Raises:
         ConfigError: with all problems, sorted, no secret in any of them.
     """
-    gathered = gather(paths, environ)
+    gathered = gather(paths, environ, texts)
     findings = Findings(gathered.root)
     findings.problems += gathered.problems
     if not gathered.complete:
@@ -83,7 +86,7 @@ def load(paths: Sequence[Path], environ: Mapping[str, str]) -> Loaded:
     if findings.failed:
         raise ConfigError(problems, gathered.sources)
     shown = effective(gathered.root, document, settings)
-    return Loaded(policy, settings, tuple(problems), cases, gathered.sources, shown)
+    return Loaded(policy, settings, tuple(problems), cases, gathered.sources, shown, gathered.texts)
 
 
 def _document(findings: Findings) -> schema.Document:

@@ -46,10 +46,11 @@ class Plan:
         folder: sockets, documents and logs; ours alone.
         envoy: the executable.
         worker: command line of the ext_proc worker, without sockets; it reads the configuration itself.
-        reload: the configuration as it is now; None = it cannot be used.
+        reload: the configuration as it is now; None = it cannot be used, and the last good one stays.
         beside: further commands that must run, and addresses that must answer before traffic would succeed.
         access_log: see `Wiring`.
         front: how the worker serves. With h2 the sockets are ours: requests wait while it is restarted.
+        keep: file descriptors the worker inherits besides.
     """
 
     folder: Path
@@ -63,6 +64,7 @@ class Plan:
     awaited: tuple[Address, ...] = ()
     access_log: str = ""
     front: Literal["grpc", "h2"] = "h2"
+    keep: tuple[int, ...] = ()
 
 
 class Supervisor:
@@ -240,7 +242,7 @@ class Supervisor:
         """The worker will read the configuration anew: Envoy must know the hops of what it finds there."""
         fresh = self._plan.reload()
         if fresh is None:
-            return  # the worker says why
+            return  # the worker gets the last good one
         policy, settings = fresh
         if policy.revision != self._policies[0].revision:
             self._policies = (policy, self._policies[0])
@@ -276,4 +278,6 @@ class Supervisor:
         sockets = ("--front", self._plan.front, "--router", router, "--upstream", upstream)
         argv = (*self._plan.worker, *sockets, "--parent-fd", str(self._leash[0]))
         # SIGTERM, not SIGKILL: it has audit records to write down.
-        return Command("worker", argv, environ, signal.SIGTERM, keep=(self._leash[0], *self._held))
+        return Command(
+            "worker", argv, environ, signal.SIGTERM, keep=(self._leash[0], *self._held, *self._plan.keep)
+        )

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from waypost.cli import serve as verb
+from waypost.config.kept import read_kept
 from waypost.envoy.child import EndedError
 from waypost.envoy.supervisor import NotReadyError, Plan
 from waypost.errors import WaypostError
@@ -72,7 +73,8 @@ def test_the_worker_reads_the_same_files_and_nothing_beside_them(file: Path, pla
     assert run("-c", str(file)).exit_code == 0
 
     worker = plans[0].worker
-    assert worker[1:] == ("-P", "-m", "waypost.cli", "extproc", "-c", str(file))
+    assert worker[1:-1] == ("-P", "-m", "waypost.cli", "extproc", "-c", str(file), "--kept-fd")
+    assert plans[0].keep == (int(worker[-1]),)
     assert plans[0].beside == ()
     assert plans[0].access_log == ""
 
@@ -88,16 +90,32 @@ def test_what_is_said_when_ready(file: Path, plans: list[Plan], free_ports: tupl
     assert json.loads(told.stdout)["revision"] == revision
 
 
-def test_the_configuration_can_be_read_again(file: Path, plans: list[Plan]) -> None:
-    run("-c", str(file))
-    reload = plans[0].reload
+def test_the_configuration_can_be_read_again_and_the_last_good_one_is_kept(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
 
-    again = reload()
-    assert again is not None
-    assert again[0].revision == plans[0].policy.revision
+    def edit(plan: Plan) -> None:
+        again = plan.reload()
+        assert again is not None
+        assert again[0].revision == plan.policy.revision
+        good = file.read_text()
+        file.write_text(f"{good}\n# a remark")
+        assert plan.reload() is not None
+        file.write_text("broken: [")
+        assert plan.reload() is None
+        seen.extend(read_kept(plan.keep[0]).values())
+        assert seen == [f"{good}\n# a remark"]
 
-    file.write_text("broken: [")
-    assert reload() is None
+    async def serve(plan: Plan, admin: socket, on_ready: Callable[[], None]) -> None:
+        edit(plan)
+        admin.close()
+
+    monkeypatch.setattr(verb, "_run", serve)
+    told = run("-c", str(file))
+    assert told.exit_code == 0, told.output
+    assert len(seen) == 1
+    assert '"event": "config_kept"' in told.stderr
 
 
 @pytest.mark.parametrize(
