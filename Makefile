@@ -66,8 +66,9 @@ lock: $(VENV)/.tools  ## Resolve requirements/*.lock again (UPGRADE=1 takes newe
 		-o requirements/dev.lock pyproject.toml requirements/dev.in
 
 .PHONY: proto
-proto: $(VENV)/.dev  ## Generate transport/wire_pb2.py from wire.proto
-	cd src/waypost/transport && $(CURDIR)/$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. wire.proto
+proto: $(VENV)/.tools  ## Generate transport/wire_pb2.py from wire.proto, for every protobuf we allow
+	cd src/waypost/transport && $(CURDIR)/$(UV) run --quiet --no-project --with grpcio-tools==1.76.0 --with setuptools \
+		python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. wire.proto
 
 .PHONY: build
 build: $(VENV)/.tools  ## Wheel and source distribution in dist/
