@@ -6,7 +6,7 @@ ext_proc, the CLI, the admin API and the tests drive the same code. It does no I
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, assert_never
+from typing import Any, Final, NamedTuple, assert_never
 
 from waypost.decision.engine import EXPLICIT, Block, Decision, Respond, Route, Rule, conclude
 from waypost.decision.expr import All, missing, resolve
@@ -15,8 +15,9 @@ from waypost.policy import Policy
 from waypost.providers.chain import MAX_CHAIN
 from waypost.providers.provider import Endpoint
 from waypost.request.chat import ChatRequest
+from waypost.request.text import focus
 from waypost.selection.base import Selection, static
-from waypost.signals.base import Encoded, FailureCode, Verdict, Verdicts
+from waypost.signals.base import SCANNING, Encoded, FailureCode, Signal, Verdict, Verdicts
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Forward:
     selection: Selection
     decision: Decision
     verdicts: Verdicts
+    encoded: Encoded | Failed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class Answer:
     text: str
     decision: Decision
     verdicts: Verdicts
+    encoded: Encoded | Failed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class Refuse:
     message: str
     decision: Decision
     verdicts: Verdicts
+    encoded: Encoded | Failed | None = None
 
 
 UNJUDGED: Final[dict[FailureCode, tuple[int, str, str]]] = {
@@ -77,63 +81,83 @@ def route(policy: Policy, request: ChatRequest) -> Journey:
     """
     explicit = _explicit(policy, request)
     rules = considered(policy, request)
-    verdicts = yield from _look(policy, request, rules)
-    decision = conclude(rules, verdicts)
-    unanswered = _unanswered(decision, verdicts)
+    seen = yield from _look(policy, request, rules)
+    decision = conclude(rules, seen.verdicts)
+    unanswered = _unanswered(decision, seen.verdicts)
     unreadable = unanswered == "unscannable"
     blocks = isinstance(decision.rule.action, Block) or (unreadable and policy.unscannable.action == "block")
     if unanswered and blocks:
-        return Refuse(*UNJUDGED[unanswered], decision, verdicts)
+        return Refuse(*UNJUDGED[unanswered], decision, *seen)
     match decision.rule.action:
         case Block() as block:
-            return Refuse(block.status, "blocked", block.message, decision, verdicts)
+            return Refuse(block.status, "blocked", block.message, decision, *seen)
         case Respond() as respond:
-            return Answer(respond.message, decision, verdicts)
+            return Answer(respond.message, decision, *seen)
         case Route() as chosen:
             if unreadable and policy.unscannable.action == "reroute":
                 chosen = _rerouted(policy, chosen)
             if explicit is not None and decision.rule.name != EXPLICIT:
-                return _bounded(policy, chosen, explicit, decision, verdicts)
-            return _forward(policy, chosen, decision, verdicts)
+                return _bounded(policy, chosen, explicit, decision, seen)
+            return _forward(policy, chosen, decision, seen)
         case _:
             assert_never(decision.rule.action)
 
 
-def _look(
-    policy: Policy, request: ChatRequest, rules: Sequence[Rule]
-) -> Generator[Ask[Any], Any, dict[str, Verdict]]:
-    """Ask what the rules need: questions that need no model first, then one encoder pass for the rest."""
+class Seen(NamedTuple):
+    """What is known of a request.
+
+    Attributes:
+        encoded: None = no question needed the encoder.
+    """
+
+    verdicts: Verdicts
+    encoded: Encoded | Failed | None
+
+
+def _look(policy: Policy, request: ChatRequest, rules: Sequence[Rule]) -> Generator[Ask[Any], Any, Seen]:
+    """Ask what the rules need: questions that need no model first, then the encoder, once, for the rest."""
     verdicts: dict[str, Verdict] = {}
-    heads = _ask_free(policy, request, rules, verdicts)
-    if heads:
-        encoded: Encoded | Failed = yield from Encode(heads)
-        _ask_learned(policy, request, rules, verdicts, encoded)
-    return verdicts
+    learned = _ask_free(policy, request, rules, verdicts)
+    if not learned:
+        return Seen(verdicts, None)
+    encoded: Encoded | Failed = yield from _encode(request, [policy.signals[name] for name in learned])
+    _ask_learned(policy, request, rules, verdicts, encoded)
+    return Seen(verdicts, encoded)
+
+
+def _encode(request: ChatRequest, signals: Sequence[Signal]) -> Encode:
+    """One need for all of them: the union of their heads, every text once."""
+    heads = frozenset[str]().union(*(signal.heads for signal in signals))
+    scan = dict.fromkeys(text for signal in signals for text in signal.scanned(request))
+    examples = dict.fromkeys(e for signal in signals for e in signal.examples)
+    return Encode(heads, focus(request) if heads - SCANNING else "", tuple(scan), tuple(examples))
 
 
 def _ask_free(
     policy: Policy, request: ChatRequest, rules: Sequence[Rule], verdicts: dict[str, Verdict]
-) -> frozenset[str]:
+) -> list[str]:
     """Answer every open model-free question up to the first rule that surely holds.
 
-    Returns the heads that rules still open on the way would read.
+    Returns the questions on the way that only the encoder can answer.
     """
 
     def ask(name: str) -> None:
-        if not policy.signals[name].heads:
-            verdicts[name] = policy.signals[name].evaluate(request, None)
+        signal = policy.signals[name]
+        verdict = signal.early(request) if signal.heads else signal.evaluate(request, None)
+        if verdict is not None:
+            verdicts[name] = verdict
 
-    heads: frozenset[str] = frozenset()
+    learned: dict[str, None] = {}
     for rule in rules:  # pragma: no branch  the last rule always holds
         value = resolve(rule.when, verdicts, ask)
         if value:
             break
         if value is None:
-            learned = [policy.signals[name].heads for name in missing(rule.when, verdicts)]
-            heads = heads.union(*learned)
-            if not learned and rule.on_error == "closed":
+            open_questions = list(missing(rule.when, verdicts))
+            learned |= dict.fromkeys(open_questions)
+            if not open_questions and rule.on_error == "closed":
                 break
-    return heads
+    return list(learned)
 
 
 def _ask_learned(
@@ -178,9 +202,7 @@ def _unanswered(decision: Decision, verdicts: Verdicts) -> FailureCode | None:
     return None
 
 
-def _bounded(
-    policy: Policy, chosen: Route, explicit: Endpoint, decision: Decision, verdicts: Verdicts
-) -> Outcome:
+def _bounded(policy: Policy, chosen: Route, explicit: Endpoint, decision: Decision, seen: Seen) -> Outcome:
     """A boundary also holds for a named model: inside it is honoured, outside rerouted or refused."""
     if chosen.boundary is not None and explicit.zone in chosen.boundary:
         chosen = Route((explicit.name,), chosen.boundary, chosen.reasoning)
@@ -188,16 +210,16 @@ def _bounded(
         message = (
             f"Rule {decision.rule.name!r} keeps this request inside; model {explicit.name!r} is outside."
         )
-        return Refuse(403, "model_outside_boundary", message, decision, verdicts)
-    return _forward(policy, chosen, decision, verdicts)
+        return Refuse(403, "model_outside_boundary", message, decision, *seen)
+    return _forward(policy, chosen, decision, seen)
 
 
-def _forward(policy: Policy, chosen: Route, decision: Decision, verdicts: Verdicts) -> Outcome:
+def _forward(policy: Policy, chosen: Route, decision: Decision, seen: Seen) -> Outcome:
     selection = static(chosen, policy.endpoints)
     if not selection.chain:
         message = f"No endpoint inside the boundary of rule {decision.rule.name!r} can serve this request."
-        return Refuse(503, "no_endpoint_in_boundary", message, decision, verdicts)
-    return Forward(selection, decision, verdicts)
+        return Refuse(503, "no_endpoint_in_boundary", message, decision, *seen)
+    return Forward(selection, decision, *seen)
 
 
 def _rerouted(policy: Policy, chosen: Route) -> Route:

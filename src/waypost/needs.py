@@ -4,7 +4,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from waypost.signals.base import Encoded
+from waypost.signals.base import Encoded, Examples
 
 T = TypeVar("T")
 
@@ -27,6 +27,17 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Encode(Ask[Encoded | Failed]):
-    """One encoder pass for the union of the heads that open questions read."""
+    """What all open questions want to know of the encoder; asked at most once in a journey.
+
+    Attributes:
+        heads: `jailbreak` and `pii` read the scan, the others (`domain`, `intent`, `complexity`, `similarity`)
+            the focus.
+        focus: what the request is about; empty unless a head reads it.
+        scan: texts as sent, each once; empty unless a guard's head reads them.
+        examples: what the focus is compared with.
+    """
 
     heads: frozenset[str]
+    focus: str = ""
+    scan: tuple[str, ...] = ()
+    examples: tuple[Examples, ...] = ()

@@ -92,7 +92,9 @@ class TestQuestions:
             a=NO,
         )
         found = Encoded({"domain": {"math": 0.1}, "complexity": {"hard": 0.9}})
-        book = Playbook(made, ANYTHING).needs(Encode(frozenset({"domain", "complexity"}))).told(found)
+        book = (
+            Playbook(made, ANYTHING).needs(Encode(frozenset({"domain", "complexity"}), "hello")).told(found)
+        )
         outcome = book.ends(forwarded("onprem", by="hard"))
         assert outcome.decision.because == "p(hard)=0.90, threshold 0.5"
 
@@ -105,12 +107,12 @@ class TestQuestions:
             h=HARD,
             a=YES,
         )
-        book = Playbook(made, ANYTHING).needs(Encode(frozenset({"domain"})))
+        book = Playbook(made, ANYTHING).needs(Encode(frozenset({"domain"}), "hello"))
         book.told(Encoded({"domain": {"math": 0.1}})).ends(forwarded("onprem", "spare", by="words"))
 
     def test_a_pass_that_fails_closes_boundaries_and_opens_the_rest(self) -> None:
         made = world(rule("math", "m", route_to("claude")), rule("hard", "h", INSIDE), m=MATH, h=HARD)
-        book = Playbook(made, ANYTHING).needs(Encode(frozenset({"domain", "complexity"})))
+        book = Playbook(made, ANYTHING).needs(Encode(frozenset({"domain", "complexity"}), "hello"))
         outcome = book.told(Failed("the worker is gone")).ends(forwarded("onprem", "spare", by="hard"))
         assert outcome.decision.failed_closed
         assert outcome.decision.because == "not answered: the worker is gone"

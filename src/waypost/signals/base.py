@@ -6,14 +6,17 @@ its fields are its YAML block, its JSON Schema and its row in the reference.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Literal, Self
+from dataclasses import dataclass, field
+from typing import ClassVar, Final, Literal, Self
 
 from waypost.configurable import configurable
 from waypost.request.chat import ChatRequest, Part
 from waypost.request.text import Scope, read
 
 FailureCode = Literal["unscannable", "identity_unknown", "engine", "too_large"]
+
+SCANNING: Final = frozenset({"jailbreak", "pii"})
+"""Heads that read every text in scope, window by window; the others read the focus."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class Verdict:
         failed: why the question could not be answered; None = it was answered. A failed verdict is
             *unknown*, neither yes nor no: the rule's `on_error` settles it.
         looked_for: what a yes could have rested on, where the condition alone does not say it: PII types.
+        threshold: what `score` was compared with; None = the answer is not a matter of degree.
     """
 
     label: str | None
@@ -53,6 +57,7 @@ class Verdict:
     matches: tuple[Match, ...] = ()
     failed: FailureCode | None = None
     looked_for: tuple[str, ...] = ()
+    threshold: float | None = None
 
     @property
     def holds(self) -> bool | None:
@@ -65,17 +70,96 @@ Verdicts = Mapping[str, Verdict]
 
 
 @dataclass(frozen=True, slots=True)
-class Encoded:
-    """What one encoder pass found.
+class Examples:
+    """Texts that stand for what an operator means by a name; compared with the request by embedding."""
+
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """How near the focus text is to examples.
 
     Attributes:
-        heads: probability per head and label, in [0, 1].
-        coverage: share of the text that was scanned; below 1 without a positive is a failed
-            verdict for a guard.
+        cosines: one for each example, in their order, in [-1, 1].
+        probability: calibrated chance that the text belongs with them and not to everyday text.
+    """
+
+    cosines: tuple[float, ...]
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Personal data that the tagger found.
+
+    Attributes:
+        start: character offset into the text as sent, 0-based.
+        end: character offset behind the last character.
+        score: in [0, 1].
+    """
+
+    type: str
+    start: int
+    end: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What the guards' heads found in one text.
+
+    Attributes:
+        attack: P(jailbreak or injection) of the whole text.
+        spans: personal data, in order of their start.
+        coverage: share of the text that was read; below 1 without a find is a failed verdict for a guard.
+    """
+
+    attack: float = 0.0
+    spans: tuple[Span, ...] = ()
+    coverage: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One stretch of text that the encoder read in one pass; for the trace.
+
+    Attributes:
+        of: `focus`, or `scan 2` for the second text that guards had read.
+        start: first character, in the normalised text.
+        end: character behind the last one.
+        tokens: special ones included.
+        seconds: inference alone; 0 when the result was remembered.
+        remembered: an equal window had been read before, so this one cost no pass.
+    """
+
+    of: str
+    start: int
+    end: int
+    tokens: int
+    seconds: float
+    remembered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """What the encoder found.
+
+    Attributes:
+        heads: probability per head and label, in [0, 1], of the focus text: `domain`, `intent`, `complexity`.
+        coverage: smallest share that was read of any text in `scans`.
+        scans: by text as sent, for every text that guards wanted read.
+        likenesses: by examples.
+        windows: what was read, in order; for the trace.
+        seconds: from the question to the answer, waiting included.
     """
 
     heads: Mapping[str, Mapping[str, float]]
     coverage: float = 1.0
+    scans: Mapping[str, Scan] = field(default_factory=dict[str, Scan])
+    likenesses: Mapping[Examples, Likeness] = field(default_factory=dict[Examples, Likeness])
+    windows: tuple[Window, ...] = ()
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +190,22 @@ class Signal(ABC):
         """Encoder heads this signal reads; empty = it needs no model and may be asked at once."""
         return frozenset()
 
+    @property
+    def examples(self) -> tuple[Examples, ...]:
+        """Examples the focus text must be compared with."""
+        return ()
+
+    def scanned(self, request: ChatRequest) -> Sequence[str]:
+        """Texts that the heads `jailbreak` and `pii` must read for this signal."""
+        return ()
+
+    def early(self, request: ChatRequest) -> Verdict | None:
+        """For a signal that reads heads: an answer no model can change; None = the encoder must be asked."""
+        return None
+
     @abstractmethod
     def evaluate(self, request: ChatRequest, encoded: Encoded | None) -> Verdict:
-        """Answer for one request; `encoded` is None unless `heads` is not empty."""
+        """Answer for one request; `encoded` is None where `heads` is empty."""
 
     @abstractmethod
     def sentence(self) -> str:

@@ -7,7 +7,7 @@ from typing import ClassVar
 from waypost.configurable import configurable
 from waypost.needs import Ask, Encode, Failed
 from waypost.request.chat import ChatRequest
-from waypost.signals.base import Encoded, Signal, Verdict
+from waypost.signals.base import Encoded, Scan, Signal, Verdict
 
 YES = Verdict("yes", 1.0, "holds")
 NO = Verdict(None, 0.0, "does not hold")
@@ -129,4 +129,5 @@ class FakeEncoder:
         self.passes.append(need.heads)
         if unknown := sorted(need.heads - self.heads.keys()):
             return Failed(f"no head {unknown[0]!r}")
-        return Encoded({name: self.heads[name] for name in need.heads}, self.coverage)
+        scans = {text: Scan(coverage=self.coverage) for text in need.scan}
+        return Encoded({name: self.heads[name] for name in need.heads}, self.coverage, scans)

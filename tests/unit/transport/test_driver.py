@@ -37,7 +37,7 @@ def test_what_the_port_says_is_told() -> None:
 
     outcome = asyncio.run(drive(route(LEARNED, policies.chat("hello")), Ports(encode)))
     assert outcome.decision.rule.name == "math"
-    assert asked == [Encode(frozenset({"domain"}))]
+    assert asked == [Encode(frozenset({"domain"}), "hello")]
 
 
 def test_a_port_may_set_time_limits_also_where_a_front_begins_without_a_task() -> None:
