@@ -1,0 +1,182 @@
+"""Texts as the twin sees them: token ids, word shapes, tags, and the states of the frozen trunk.
+
+The trunk never changes, so every text goes through it once and its states are kept on disk. They come
+from the *quantised* trunk: what quantisation does to them is then learned away.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from waypost.train.progress import Progress
+from waypost.train.rows import PII_TYPES, Personal, Row
+
+WINDOW: Final = 256
+_BODY: Final = WINDOW - 2
+_GROUP: Final = 16
+_CLS, _SEP = 101, 102
+IGNORED: Final = -100
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One window of a row.
+
+    Attributes:
+        row: what it was cut from.
+        ids: token ids with [CLS] and [SEP], int64.
+        shapes: word shapes, 0 at special tokens, int64.
+        tags: tag per token, `IGNORED` at special tokens; empty where personal data is not annotated.
+        first: index of its first token in the states of its set.
+    """
+
+    row: Row
+    ids: NDArray[np.int64]
+    shapes: NDArray[np.int64]
+    tags: NDArray[np.int64]
+    first: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Windows of one set and the trunk's states of all their tokens, [tokens, 384] float16."""
+
+    items: Sequence[Item]
+    states: NDArray[np.float16]
+
+
+class Reader:
+    """Tokenises as the engine does, and runs the trunk.
+
+    Attributes:
+        cache: folder for states; a set whose texts and trunk are unchanged is not read again.
+    """
+
+    def __init__(self, tokenizer: Path, trunk: Path, cache: Path) -> None:
+        self._tokenizer: Any = Tokenizer.from_file(str(tokenizer))
+        self._tokenizer.no_padding()
+        self._tokenizer.no_truncation()
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        self._options, self._trunk = options, trunk
+        self._trunk_digest = hashlib.sha256(trunk.read_bytes()).digest()
+        self.cache = cache
+        cache.mkdir(parents=True, exist_ok=True)
+
+    def read(self, name: str, rows: Sequence[Row], progress: Progress) -> Features:
+        """Features of one set, from the cache where they lie there."""
+        items = [item for row in rows for item in self.windows(row)]
+        content = hashlib.sha256(self._trunk_digest)
+        for item in items:
+            content.update(item.ids.tobytes())
+        total = sum(len(item.ids) for item in items)
+        path = self.cache / f"{name}-{content.hexdigest()[:16]}.npy"
+        placed: list[Item] = []
+        first = 0
+        for item in items:
+            placed.append(Item(item.row, item.ids, item.shapes, item.tags, first))
+            first += len(item.ids)
+        if not path.is_file():
+            self._fill(path, placed, total, progress)
+        return Features(placed, np.load(path, mmap_mode="r"))
+
+    def _fill(self, path: Path, items: Sequence[Item], total: int, progress: Progress) -> None:
+        """Run the trunk over groups of equal length, unpadded: padding would change the quantised result."""
+        unfinished = path.with_suffix(".part")
+        states = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.float16, shape=(total, 384))
+        session = onnxruntime.InferenceSession(
+            str(self._trunk),
+            self._options,
+            providers=["CPUExecutionProvider"],
+            disabled_optimizers=["SkipLayerNormFusion"],
+        )
+        by_length = sorted(items, key=lambda item: len(item.ids))
+        done = 0
+        while done < len(by_length):
+            length = len(by_length[done].ids)
+            group = [i for i in by_length[done : done + _GROUP] if len(i.ids) == length]
+            ids = np.stack([item.ids for item in group])
+            (found,) = session.run(None, {"input_ids": ids, "attention_mask": np.ones_like(ids)})
+            for item, state in zip(group, found, strict=True):
+                states[item.first : item.first + length] = state
+            done += len(group)
+            progress.step(done, len(by_length))
+        states.flush()
+        del states
+        unfinished.rename(path)
+
+    def windows(self, row: Row) -> list[Item]:
+        """The stretches of a row that its labels are true of, at most three."""
+        encoding = self._tokenizer.encode(row.text, add_special_tokens=False)
+        ids = np.asarray(encoding.ids, np.int64)
+        offsets: list[tuple[int, int]] = encoding.offsets
+        shapes = word_shapes(row.text, encoding.word_ids, offsets)
+        tags = _tags(offsets, row.personal) if row.personal is not None else None
+        items: list[Item] = []
+        for start in _starts(row, len(ids)):
+            stop = start + _BODY
+            items.append(
+                Item(
+                    row,
+                    np.concatenate(([_CLS], ids[start:stop], [_SEP])),
+                    np.concatenate(([0], shapes[start:stop], [0])),
+                    np.concatenate(([IGNORED], tags[start:stop], [IGNORED]))
+                    if tags is not None
+                    else np.empty(0, np.int64),
+                )
+            )
+        return items
+
+
+def _starts(row: Row, length: int) -> list[int]:
+    """Where windows begin. An attack may stand in one place only, so only windows sure to hold it count."""
+    last = max(0, length - _BODY)
+    if not last:
+        return [0]
+    if row.attack:
+        return {"end": [last], "middle": []}.get(row.kind, [0])
+    return sorted({0, last // 2, last})
+
+
+def word_shapes(
+    text: str, words: Sequence[int | None], offsets: Sequence[tuple[int, int]]
+) -> NDArray[np.int64]:
+    """Shape of the word each token belongs to, by the table of the model card."""
+    spans: dict[int, tuple[int, int]] = {}
+    for word, (start, end) in zip(words, offsets, strict=True):
+        if word is not None:
+            first, last = spans.get(word, (start, end))
+            spans[word] = (min(first, start), max(last, end))
+    shape = {word: _shape(text[start:end]) for word, (start, end) in spans.items()}
+    return np.asarray([0 if word is None else shape[word] for word in words], np.int64)
+
+
+def _shape(word: str) -> int:  # noqa: PLR0911 - one line for each shape of the table
+    if word.isdigit():
+        return 1
+    if not word.isalpha():
+        return 7 if any(char.isdigit() for char in word) else 8
+    if word.islower():
+        return 2
+    if word.isupper():
+        return 3 if len(word) > 1 else 4
+    if word[0].isupper() and word[1:].islower():
+        return 5
+    return 6
+
+
+def _tags(offsets: Sequence[tuple[int, int]], spans: Sequence[Personal]) -> NDArray[np.int64]:
+    tags = np.zeros(len(offsets), np.int64)
+    for span in spans:
+        begin = 1 + 2 * PII_TYPES.index(span.type)
+        for n, (start, end) in enumerate(offsets):
+            if start < span.end and end > span.start:
+                tags[n] = begin if start <= span.start else begin + 1
+    return tags

@@ -1,0 +1,43 @@
+"""Progress bars that cost nothing where nobody looks: one line on a terminal, a line now and then elsewhere."""
+
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import TextIO
+
+
+@dataclass(slots=True)
+class Progress:
+    """Says how far a stage has come.
+
+    Attributes:
+        stage: what is being done.
+        every: seconds between lines; on a terminal the line is drawn over.
+    """
+
+    stage: str = ""
+    out: TextIO = field(default_factory=lambda: sys.stderr)
+    every: float = 10.0
+    _said: float = 0.0
+    _began: float = field(default_factory=time.monotonic)
+
+    def begin(self, stage: str) -> "Progress":
+        """Another stage."""
+        self.stage, self._began, self._said = stage, time.monotonic(), 0.0
+        return self
+
+    def step(self, done: int, total: int, note: str = "") -> None:
+        """Tell, if it is time to."""
+        now = time.monotonic()
+        live = self.out.isatty()
+        if done < total and now - self._said < (0.2 if live else self.every):
+            return
+        self._said = now
+        spent = now - self._began
+        left = spent / done * (total - done) if done else 0.0
+        bar = "#" * (24 * done // max(total, 1))
+        line = f"{self.stage:<24} [{bar:<24}] {done:,}/{total:,} {spent:.0f} s, {left:.0f} s left {note}"
+        self.out.write(f"\r\x1b[K{line}" if live else f"{line}\n")
+        if live and done >= total:
+            self.out.write("\n")
+        self.out.flush()
