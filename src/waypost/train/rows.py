@@ -1,7 +1,10 @@
 """One training or evaluation text and what is known about it."""
 
 from dataclasses import dataclass
-from typing import Final
+
+from waypost.signals.labels import DOMAINS, INTENTS, PII_TYPES
+
+__all__ = ["DOMAINS", "INTENTS", "PII_TYPES", "Personal", "Row"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -43,24 +46,3 @@ class Row:
     kind: str = ""
     language: str = "en"
     weight: float = 1.0
-
-
-DOMAINS: Final = (
-    "biology", "business", "chemistry", "computer science", "economics", "engineering", "health", "history",
-    "law", "math", "other", "philosophy", "physics", "psychology",
-)  # fmt: skip
-"""The categories of MMLU-Pro, in the order of the head's outputs."""
-
-INTENTS: Final = (
-    "knowledge_qa", "math_problem", "code_generation", "code_debugging", "creative_writing", "business_writing",
-    "summarization", "translation", "extraction", "analysis", "customer_support", "assistant_command",
-    "general_chat",
-)  # fmt: skip
-"""What the user wants done; a second axis beside the domain."""
-
-PII_TYPES: Final = (
-    "PERSON", "STREET_ADDRESS", "ORGANIZATION", "GPE", "DATE_TIME", "DATE_OF_BIRTH", "AGE", "PHONE_NUMBER",
-    "EMAIL_ADDRESS", "URL", "CREDIT_CARD", "IBAN_CODE", "US_SSN", "UK_NINO", "IP_ADDRESS", "MAC_ADDRESS",
-    "US_PASSPORT", "US_DRIVER_LICENSE", "BANK_ACCOUNT", "MEDICAL_RECORD", "API_KEY",
-)  # fmt: skip
-"""What the tagger tells apart, by Presidio's names; ZIP_CODE counts as STREET_ADDRESS, DOMAIN_NAME as URL."""
