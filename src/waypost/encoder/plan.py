@@ -1,0 +1,174 @@
+"""What has to be read to answer one question.
+
+Windows belong to one text each, never to a conversation as a whole: a turn that is added shifts
+nobody's windows, so only its own are new.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from waypost.encoder.manifest import Artefact
+from waypost.encoder.reader import Done, Reader
+from waypost.encoder.reader import Window as Input
+from waypost.encoder.tokenise import Tokeniser, Tokens
+from waypost.encoder.windows import Stretch, head_and_tail, opening, sliding
+from waypost.needs import Encode
+from waypost.request.text import Folded, fold
+from waypost.signals.base import SCANNING, Examples, Window
+
+FOCUSED: Final = frozenset({"domain", "intent", "complexity"})
+"""Heads that read the head-and-tail window of the focus."""
+
+LIKENESS: Final = "similarity"
+HEADS: Final = SCANNING | FOCUSED | {LIKENESS}
+
+_EXCERPT: Final = 65_536
+"""Characters of a focus, or an example, that can matter: half of them from its start, half from its end."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Text:
+    """A text as the network sees it.
+
+    Attributes:
+        share: of the text as sent that was looked at; 1 unless it is very long.
+    """
+
+    folded: Folded
+    tokens: Tokens
+    share: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Piece:
+    """One window of one text.
+
+    Attributes:
+        of: whose window it is, for the trace.
+        stretches: tokens of the text that are in it.
+        input: what the network is given.
+    """
+
+    of: str
+    text: Text
+    stretches: tuple[Stretch, ...]
+    input: Input
+
+    @property
+    def tokens(self) -> int:
+        """Length in tokens, special ones included."""
+        return len(self.input.ids) + 2
+
+    def shown(self, done: Done) -> Window:
+        """This window in the trace."""
+        start, end = self.stretches[0][0], self.stretches[-1][1]
+        places = self.text.tokens
+        begin = int(places.starts[start]) if start < end else 0
+        behind = int(places.ends[end - 1]) if start < end else 0
+        return Window(self.of, begin, behind, self.tokens, done.seconds, done.remembered)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scanned:
+    """A text that guards want read, and its windows; none where nothing is left of it once folded."""
+
+    text: Text
+    pieces: tuple[Piece, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """The windows of one question.
+
+    Attributes:
+        focus: for domain, intent and complexity.
+        gist: the opening of the focus, whose embedding is compared with examples.
+        samples: one window per example, of the examples nobody prepared.
+        scans: by text as sent; None = nobody even looked at it.
+    """
+
+    focus: Piece | None
+    gist: Piece | None
+    samples: Mapping[Examples, tuple[Piece, ...]]
+    scans: Mapping[str, Scanned | None]
+
+    def about(self) -> Iterator[Piece]:
+        """What there is no answer without, first things first."""
+        yield from (piece for piece in (self.focus, self.gist) if piece is not None)
+        for pieces in self.samples.values():
+            yield from pieces
+
+    def guarded(self) -> Iterator[Piece]:
+        """What guards want read: the newest text first."""
+        for scanned in reversed(list(self.scans.values())):
+            yield from scanned.pieces if scanned else ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Planner:
+    """Draws plans for one artefact.
+
+    Attributes:
+        most: characters looked at for guards in one request.
+    """
+
+    artefact: Artefact
+    tokeniser: Tokeniser
+    reader: Reader
+    most: int
+
+    def draw(self, need: Encode, prepared: Iterable[Examples], on: Callable[[], bool]) -> Plan:
+        """Tokenise what a question names and cut it into windows; stops with texts when `on` says no."""
+        texts: dict[str, Text] = {}
+
+        def look(text: str) -> Text:
+            if text not in texts:
+                texts[text] = self._text(text)
+            return texts[text]
+
+        about = look(_excerpt(need.focus)) if need.heads & FOCUSED or need.examples else None
+        focus = self._focus(about) if about and need.heads & FOCUSED else None
+        gist = self._gist("focus", about) if about and need.examples else None
+        unknown = dict.fromkeys(need.examples).keys() - set(prepared)
+        samples = {each: tuple(map(self.sample, each.texts)) for each in need.examples if each in unknown}
+        scans: dict[str, Scanned | None] = dict.fromkeys(need.scan if need.heads & SCANNING else ())
+        left = self.most
+        for number, text in reversed(list(enumerate(scans, 1))):
+            if left <= 0 or not on():
+                break
+            seen = look(text) if len(text) <= left else self._text(text[:left], left / len(text))
+            scans[text] = Scanned(seen, tuple(self._windows(f"scan {number}", seen)))
+            left -= len(text)
+        return Plan(focus, gist, samples, scans)
+
+    def sample(self, text: str) -> Piece:
+        """The window of an example."""
+        return self._gist("example", self._text(_excerpt(text)))
+
+    def _gist(self, of: str, text: Text) -> Piece:
+        return self._piece(of, text, opening(text.tokens.words, self._body))
+
+    @property
+    def _body(self) -> int:
+        return self.artefact.window - 2
+
+    def _text(self, text: str, share: float = 1.0) -> Text:
+        folded = fold(text, case_sensitive=True)
+        return Text(folded, self.tokeniser.read(folded.text), share)
+
+    def _focus(self, text: Text) -> Piece:
+        stretches = head_and_tail(text.tokens.words, self._body, self.artefact.stride)
+        return self._piece("focus", text, stretches)
+
+    def _windows(self, of: str, text: Text) -> Iterator[Piece]:
+        for stretch in sliding(text.tokens.words, self._body, self.artefact.stride):
+            yield self._piece(of, text, (stretch,))
+
+    def _piece(self, of: str, text: Text, stretches: tuple[Stretch, ...]) -> Piece:
+        return Piece(of, text, stretches, self.reader.window(text.tokens, stretches))
+
+
+def _excerpt(text: str) -> str:
+    half = _EXCERPT // 2
+    return text if len(text) <= _EXCERPT else f"{text[:half]}\n{text[-half:]}"
