@@ -129,7 +129,7 @@ def _encode(request: ChatRequest, signals: Sequence[Signal]) -> Encode:
     """One need for all of them: the union of their heads, every text once."""
     heads = frozenset[str]().union(*(signal.heads for signal in signals))
     scan = dict.fromkeys(text for signal in signals for text in signal.scanned(request))
-    examples = dict.fromkeys(e for signal in signals for e in signal.examples)
+    examples = dict.fromkeys(e for signal in signals for e in signal.likened)
     return Encode(heads, focus(request) if heads - SCANNING else "", tuple(scan), tuple(examples))
 
 

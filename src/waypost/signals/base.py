@@ -191,7 +191,7 @@ class Signal(ABC):
         return frozenset()
 
     @property
-    def examples(self) -> tuple[Examples, ...]:
+    def likened(self) -> tuple[Examples, ...]:
         """Examples the focus text must be compared with."""
         return ()
 

@@ -9,8 +9,8 @@ DOMAINS: Final = (
 """The categories of MMLU-Pro, in the order of the head's outputs."""
 
 INTENTS: Final = (
-    "knowledge_qa", "math_problem", "code_generation", "code_debugging", "creative_writing", "business_writing",
-    "summarization", "translation", "extraction", "analysis", "customer_support", "assistant_command",
+    "knowledge_qa", "math_problem", "code_generation", "code_debugging", "creative_writing",
+    "business_writing", "summarization", "translation", "extraction", "analysis", "customer_support", "assistant_command",
     "general_chat",
 )  # fmt: skip
 """What the user wants done; a second axis beside the domain."""
