@@ -10,8 +10,8 @@ DOMAINS: Final = (
 
 INTENTS: Final = (
     "knowledge_qa", "math_problem", "code_generation", "code_debugging", "creative_writing",
-    "business_writing", "summarization", "translation", "extraction", "analysis", "customer_support", "assistant_command",
-    "general_chat",
+    "business_writing", "summarization", "translation", "extraction", "analysis", "customer_support",
+    "assistant_command", "general_chat",
 )  # fmt: skip
 """What the user wants done; a second axis beside the domain."""
 
