@@ -32,6 +32,7 @@ class AuditRecord:
             `start` of a worker; `gap` where records could not be written.
         actor: who asked, as far as a trusted hop vouches for it: `team=…`, else `unknown`.
         decision: rule name, `semantic_classification` or `explicit_model`.
+        category: category of the semantic fallback that decided.
         target: endpoints in failover order (decision), or the provider that answered (result).
         prompt_hmac: keyed digest of what the client sent, hex; empty when there is none.
         config_sha256: policy revision.
@@ -44,6 +45,7 @@ class AuditRecord:
     outcome: OutcomeName
     actor: str = "unknown"
     decision: str = ""
+    category: str = ""
     rule: str = ""
     owner: str = ""
     justification: str = ""

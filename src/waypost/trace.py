@@ -3,15 +3,17 @@
 It is made from the journey's own values and never computed a second time.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from waypost.decision.engine import EXPLICIT, SEMANTIC, Rule
 from waypost.decision.explain import RuleTrace, explain
 from waypost.journey import Answer, Forward, Outcome, Refuse, considered
+from waypost.needs import Failed
 from waypost.policy import Policy
 from waypost.request.chat import ChatRequest
-from waypost.signals.base import Match
+from waypost.signals.base import Encoded, Match, Scan, Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,11 @@ class Hop:
 
 @dataclass(frozen=True, slots=True)
 class SignalTrace:
-    """One question of the policy and its answer; `value` None with an empty `because` = not evaluated."""
+    """One question of the policy and its answer; `value` None with an empty `because` = not evaluated.
+
+    Attributes:
+        threshold: what `score` was compared with; None = the answer is not a matter of degree.
+    """
 
     name: str
     kind: str
@@ -35,6 +41,45 @@ class SignalTrace:
     score: float
     failed: str | None
     matches: tuple[Match, ...]
+    threshold: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScanTrace:
+    """What the guards' heads found in one text.
+
+    Attributes:
+        attack: P(jailbreak or injection).
+        personal: highest score by type of personal data.
+        coverage: share of the text that was read.
+    """
+
+    attack: float
+    personal: Mapping[str, float]
+    coverage: float
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderTrace:
+    """What the encoder was asked for and found.
+
+    Attributes:
+        failed: why it did not answer; empty = it did.
+        heads: probability by head and label.
+        scans: one for each text that guards had read, in order.
+        likenesses: probability that the text belongs with each set of examples, in order.
+        windows: what was read, pass by pass.
+        passes: windows that were not remembered from before.
+        seconds: from question to answer, waiting included.
+    """
+
+    failed: str = ""
+    heads: Mapping[str, Mapping[str, float]] = field(default_factory=dict[str, Mapping[str, float]])
+    scans: tuple[ScanTrace, ...] = ()
+    likenesses: tuple[float, ...] = ()
+    windows: tuple[Window, ...] = ()
+    passes: int = 0
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +89,8 @@ class Trace:
     Attributes:
         outcome: `forward`, `answer` (fixed text) or `refuse`.
         decision: rule name, `semantic_classification` or `explicit_model`.
+        category: category of the semantic fallback that decided; empty = none did.
+        encoder: None = no question needed the classifiers.
         reasoning: the operator's sentence.
         because: the evidence.
         chain: candidates in failover order; empty unless forwarded.
@@ -66,6 +113,8 @@ class Trace:
     rules: tuple[RuleTrace, ...]
     signals: tuple[SignalTrace, ...]
     revision: str
+    category: str = ""
+    encoder: EncoderTrace | None = None
 
 
 def trace(policy: Policy, request: ChatRequest, outcome: Outcome) -> Trace:
@@ -97,7 +146,33 @@ def trace(policy: Policy, request: ChatRequest, outcome: Outcome) -> Trace:
         rules=explain(policy.rules[:-1], considered(policy, request), outcome.decision, outcome.verdicts),
         signals=_signals(policy, outcome),
         revision=policy.revision,
+        category=rule.category,
+        encoder=_encoder(outcome.encoded),
     )
+
+
+def _encoder(encoded: Encoded | Failed | None) -> EncoderTrace | None:
+    match encoded:
+        case None:
+            return None
+        case Failed(reason):
+            return EncoderTrace(failed=reason)
+        case Encoded():
+            return EncoderTrace(
+                heads={head: dict(found) for head, found in encoded.heads.items()},
+                scans=tuple(_scan(scan) for scan in encoded.scans.values()),
+                likenesses=tuple(likeness.probability for likeness in encoded.likenesses.values()),
+                windows=encoded.windows,
+                passes=sum(not window.remembered for window in encoded.windows),
+                seconds=encoded.seconds,
+            )
+
+
+def _scan(scan: Scan) -> ScanTrace:
+    personal: dict[str, float] = {}
+    for span in scan.spans:
+        personal[span.type] = max(span.score, personal.get(span.type, 0.0))
+    return ScanTrace(scan.attack, personal, scan.coverage)
 
 
 def because(outcome: Outcome) -> str:
@@ -137,6 +212,7 @@ def _signals(policy: Policy, outcome: Outcome) -> tuple[SignalTrace, ...]:
                     verdict.score,
                     verdict.failed,
                     verdict.matches,
+                    verdict.threshold,
                 )
             )
     return tuple(traces)

@@ -8,12 +8,12 @@ from urllib.parse import SplitResult, urlsplit
 from waypost.config import schema
 from waypost.config.document import Findings, Node, Path
 from waypost.config.validate import check, found, nearest
-from waypost.decision.engine import EXPLICIT, SEMANTIC
+from waypost.decision.engine import EXPLICIT, GUARD, SEMANTIC
 from waypost.providers.provider import DEFAULT_ZONE, Endpoint, Provider, Secret
 
 T = TypeVar("T")
 
-RESERVED: Final = frozenset({SEMANTIC, EXPLICIT})
+RESERVED: Final = frozenset({SEMANTIC, EXPLICIT, GUARD})
 _BASE_URLS: Final = {"openai": "https://api.openai.com/v1", "ollama": "http://127.0.0.1:11434/v1"}
 _PORTS: Final = {"http": 80, "https": 443}
 

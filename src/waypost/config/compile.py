@@ -10,15 +10,17 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
 from waypost.config import schema
-from waypost.config.book import RESERVED, Book, Lists, blocks
+from waypost.config.book import RESERVED, Book, Lists
+from waypost.config.categories import categories
 from waypost.config.conditions import Conditions
 from waypost.config.document import Findings, Node, Path
 from waypost.config.validate import check, check_tagged, nearest
 from waypost.configurable import adapter
-from waypost.decision.engine import SEMANTIC, Action, Block, Respond, Route, Rule
+from waypost.decision.engine import GUARD, SEMANTIC, Action, Block, Respond, Route, Rule
 from waypost.decision.expr import All
 from waypost.policy import IdentityRules, Policy, Unscannable
 from waypost.signals.base import Signal
+from waypost.signals.jailbreak import JailbreakDetection
 
 
 def compile_policy(document: schema.Document, book: Book, conditions: Conditions) -> Policy:
@@ -30,8 +32,12 @@ def compile_policy(document: schema.Document, book: Book, conditions: Conditions
         conditions: empty; holds the signals afterwards.
     """
     findings = book.findings
-    rules = (*_rules(book, conditions), _default(document.default_model, book))
-    _categories(book)
+    rules = (
+        *_guard(document, conditions),
+        *_rules(book, conditions),
+        *categories(document, book, conditions),
+        _default(document.default_model, book),
+    )
     _auto_names(document, book)
     policy = Policy(
         "",
@@ -46,6 +52,20 @@ def compile_policy(document: schema.Document, book: Book, conditions: Conditions
     if findings.failed:
         return policy
     return replace(policy, signals=conditions.bound(), revision=_revision(policy, book.lists))
+
+
+def _guard(document: schema.Document, conditions: Conditions) -> list[Rule]:
+    """The rule of `prompt_guard`, in front of all others."""
+    if not document.prompt_guard.enabled:
+        return []
+    threshold = document.prompt_guard.threshold
+    unread = "ignore"  # what cannot be read is the business of rules about data; a guard reads what there is
+    signal = JailbreakDetection(scope="all", unreadable=unread)
+    if threshold is not None:
+        signal = replace(signal, threshold=threshold)
+    when = conditions.enter(signal, JailbreakDetection.kind, (GUARD,))
+    reasoning = "Looks like a jailbreak or an injected instruction"
+    return [Rule(GUARD, when, Block(reasoning=reasoning), on_error="closed")]
 
 
 def _rules(book: Book, conditions: Conditions) -> list[Rule]:
@@ -150,24 +170,6 @@ def _default(written: str | None, book: Book) -> Rule:
     model = book.resolve(name, ("default_model",))
     names = (model,) if model else ()
     return Rule(SEMANTIC, All(()), Route(names, book.boundary(names, None, ("default_model",))))
-
-
-def _categories(book: Book) -> None:
-    """Check the categories; nothing reads them yet."""
-    findings, first = book.findings, dict[str, Path]()
-    for path, block in blocks(schema.Category, "categories", findings):
-        if block.name in first:
-            remedy = f"the first one is at {findings.place((*first[block.name], 'name'))}"
-            findings.error((*path, "name"), f"a category named {block.name!r} exists already", remedy)
-        first.setdefault(block.name, path)
-        for n, score in enumerate(block.model_scores):
-            if score.model not in book.declared["models"]:
-                at = (*path, "model_scores", n, "model")
-                remedy = nearest(score.model, book.declared["models"])
-                findings.error(at, f"{score.model!r} is not a model", remedy)
-    if first:
-        message = "categories have no effect yet: the classifiers do not exist, `default_model` is used"
-        findings.warn(("categories",), message)
 
 
 def _auto_names(document: schema.Document, book: Book) -> None:

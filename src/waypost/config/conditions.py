@@ -12,7 +12,10 @@ from waypost.config.schema import GROUPS
 from waypost.config.validate import check_tagged, nearest
 from waypost.decision.expr import All, Any, Expr, Is, Not
 from waypost.signals.base import Signal, TextSignal
+from waypost.signals.jailbreak import JailbreakDetection
 from waypost.signals.metadata import Metadata
+from waypost.signals.pii import PiiDetection
+from waypost.signals.similarity import Similarity
 
 _STEP: Final = re.compile(r"[^.\[\]]+")
 _ONE_GROUP: Final = "write each as a condition of its own in the list"
@@ -25,6 +28,7 @@ class Conditions:
     Attributes:
         paths: every place a signal stands at, by its name.
         used: full or short names of the keyword lists that conditions name.
+        thresholds: by condition type: what a condition without a threshold of its own gets.
     """
 
     kinds: Mapping[str, type[Signal]]
@@ -32,6 +36,7 @@ class Conditions:
     findings: Findings
     ignores_unreadable: bool
     identity_headers: frozenset[str] = frozenset()
+    thresholds: Mapping[str, float | None] = field(default_factory=dict[str, float | None])
     signals: dict[str, Signal] = field(default_factory=dict[str, Signal])
     names: dict[Signal, str] = field(default_factory=dict[Signal, str])
     counts: Counter[str] = field(default_factory=Counter[str])
@@ -71,6 +76,13 @@ class Conditions:
         signal = check_tagged(self.kinds, node, path, self.findings, noun="condition")
         if signal is None:
             return None
+        usual = self.thresholds.get(tag)
+        if usual is not None and "threshold" not in node.mapping:
+            match signal:
+                case PiiDetection() | JailbreakDetection() | Similarity():
+                    signal = replace(signal, threshold=usual)
+                case _:
+                    pass
         if isinstance(signal, TextSignal):
             # Absence is certain only where everything was read, whatever the rule does.
             everything = guards or denied or signal.reads_all
@@ -80,14 +92,18 @@ class Conditions:
         if isinstance(signal, Metadata) and (signal.header or "").lower() in self.identity_headers:
             signal = replace(signal, trusted=True)
         self.lists_of(signal, path)
-        name = self.names.get(signal)
-        if name is None:
+        return self.enter(signal, tag, path)
+
+    def enter(self, signal: Signal, tag: str, path: Path, name: str | None = None) -> Is:
+        """Give a signal its name, or find that of an equal one."""
+        known = self.names.get(signal)
+        if known is None:
             self.counts[tag] += 1
-            name = f"{tag}#{self.counts[tag]}"
-            self.names[signal], self.signals[name] = name, signal
+            known = name or f"{tag}#{self.counts[tag]}"
+            self.names[signal], self.signals[known] = known, signal
             self.remarks(signal, path)
-        self.paths.setdefault(name, []).append(path)
-        return Is(name)
+        self.paths.setdefault(known, []).append(path)
+        return Is(known)
 
     def lists_of(self, signal: Signal, path: Path) -> None:
         """Check the keyword lists a condition names."""

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, get_type_hints
 
@@ -13,6 +13,7 @@ from waypost.config.compile import compile_policy
 from waypost.config.conditions import Conditions
 from waypost.config.document import Findings
 from waypost.config.files import gather
+from waypost.config.foreign import foreign_models
 from waypost.config.lint import lint
 from waypost.config.settings import Address, Settings, default_state_dir
 from waypost.config.show import effective
@@ -24,9 +25,8 @@ from waypost.request.chat import Identity
 from waypost.signals.registry import BUILT_IN
 
 _FOREIGN: Final = frozenset({
-    "bert_model", "classifier", "decisions", "entrypoints", "global", "keyword_rules", "listeners",
-    "model_config", "prompt_guard", "recipes", "routing", "semantic_cache", "signals", "version",
-    "vllm_endpoints",
+    "decisions", "entrypoints", "global", "keyword_rules", "listeners", "model_config", "recipes", "routing",
+    "semantic_cache", "signals", "version", "vllm_endpoints",
 })  # fmt: skip
 """Keys of vLLM Semantic Router files."""
 
@@ -77,6 +77,11 @@ def load(paths: Sequence[Path], environ: Mapping[str, str], texts: Mapping[str, 
         ignores_unreadable=document.unscannable == "allow",
         identity_headers=frozenset(name.lower() for name in (hops.team, hops.tenant, hops.user)),
     )
+    conditions.thresholds = {
+        "similarity": document.bert_model.threshold,
+        "pii_detection": document.classifier.pii_model.threshold,
+        "jailbreak_detection": document.prompt_guard.threshold,
+    }
     policy = compile_policy(document, book, conditions)
     settings = _settings(document, paths[0].parent, environ, findings)
     cases = tuple(_cases(policy, findings))
@@ -117,7 +122,19 @@ def _settings(
         findings.error(("admin",), "'listen' and 'admin' are the same address", "choose another port for one")
     own = document.state_dir
     state_dir = default_state_dir(environ) if own is None else folder / Path(own).expanduser()
-    return Settings(listen, admin, state_dir, document.audit, document.timeouts, document.max_body_bytes)
+    encoder = document.encoder
+    if encoder.artefact is not None:
+        encoder = replace(encoder, artefact=folder / encoder.artefact.expanduser())
+    return Settings(
+        listen,
+        admin,
+        state_dir,
+        document.audit,
+        document.timeouts,
+        document.max_body_bytes,
+        encoder,
+        foreign_models(document, folder, findings),
+    )
 
 
 _ADDRESS: Final = re.compile(r"(?:\[([0-9A-Fa-f:.%]+)\]|([A-Za-z0-9.-]+)):([0-9]{1,5})")

@@ -22,6 +22,9 @@ def read_back(policy: Policy) -> list[str]:
 
 
 def _rule(rule: Rule, policy: Policy) -> str:
+    if rule.category:
+        clause = _clause(rule.when, policy.signals)
+        return f"{SEMANTIC}, category {rule.category}: if {clause}, then {_action(rule, policy)}."
     if rule.name == SEMANTIC:
         return f"{SEMANTIC}: else {_action(rule, policy)}."
     sentences = [f"{rule.name}: if {_clause(rule.when, policy.signals)}, then {_action(rule, policy)}"]

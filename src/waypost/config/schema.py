@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, SecretStr
 from waypost.config.settings import Timeouts
 from waypost.configurable import adapter, configurable
 from waypost.configurable import schema as schema_of
+from waypost.encoder.settings import EncoderSettings
 from waypost.observe.audit import AuditSettings
 from waypost.providers.chain import MAX_CHAIN
 from waypost.providers.provider import ProviderKind
@@ -213,7 +214,11 @@ class ModelScore:
 
 @configurable
 class Category:
-    """A domain of questions and the models that suit it. Has no effect until the classifiers exist."""
+    """A kind of request and the models that suit it; decides where no rule does.
+
+    Without `domain`, `intent` and `examples` its name must be a domain or an intent. The category `other`
+    takes what no other one claims.
+    """
 
     name: Name
     """Unique."""
@@ -227,8 +232,93 @@ class Category:
     system_prompt: str | None = None
     """Put in front of the conversation."""
 
+    domain: Names = ()
+    """Domain it stands for, or several."""
+
+    intent: Names = ()
+    """Task it stands for, or several."""
+
     examples: tuple[Text, ...] = ()
-    """Texts of a category of one's own."""
+    """Texts it stands for: a category of one's own; three to ten different ones do."""
+
+    threshold: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Smallest probability at which it is chosen. Default: `classifier.category_model.threshold`."""
+
+    boundary: Names | None = None
+    """Zones no attempt may leave. Default: the zone of its models, where all lie in one that is not
+    `external`."""
+
+
+@configurable
+class ModelChoice:
+    """A classifier in place of the built-in one, by the keys of vLLM Semantic Router."""
+
+    model_id: Text | None = None
+    """Folder of a Hugging Face checkpoint, relative to the file. One that does not exist leaves the built-in
+    classifier in place, with a warning."""
+
+    threshold: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Default threshold of the conditions this classifier answers."""
+
+    category_mapping_path: Text | None = None
+    """Names of the labels, where the checkpoint itself does not say them."""
+
+    pii_mapping_path: Text | None = None
+    """Likewise, for types of personal data."""
+
+    use_cpu: bool | None = None
+    """No effect: `encoder.device` says what models run on."""
+
+    use_modernbert: bool | None = None
+    """No effect: the checkpoint says what it is."""
+
+
+@configurable
+class Classifier:
+    """Classifiers of topics and of personal data."""
+
+    category_model: ModelChoice = ModelChoice()
+    """Answers `domain`, and with it the categories."""
+
+    pii_model: ModelChoice = ModelChoice()
+    """Answers `pii_detection`, where no pattern does."""
+
+
+@configurable
+class PromptGuard:
+    """A first rule that refuses jailbreaks and injected instructions."""
+
+    enabled: bool = False
+    """Whether the rule `prompt_guard` stands in front of all others."""
+
+    threshold: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Smallest probability of an attack at which a request is refused. Default: 0.5."""
+
+    model_id: Text | None = None
+    """Folder of a Hugging Face checkpoint in place of the built-in classifier, relative to the file."""
+
+    jailbreak_mapping_path: Text | None = None
+    """Names of the labels, where the checkpoint itself does not say them."""
+
+    use_cpu: bool | None = None
+    """No effect: `encoder.device` says what models run on."""
+
+    use_modernbert: bool | None = None
+    """No effect: the checkpoint says what it is."""
+
+
+@configurable
+class EmbeddingModel:
+    """The model behind similarity."""
+
+    model_id: Text | None = None
+    """Folder of a sentence-transformers checkpoint in place of the built-in one, relative to the file."""
+
+    threshold: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Default threshold of `similarity`."""
+
+    use_cpu: bool | None = None
+    """No effect: `encoder.device` says what models run on."""
 
 
 @configurable
@@ -317,7 +407,19 @@ class Document:
     """Checked from top to bottom, higher `priority` first; the first that holds decides."""
 
     categories: tuple[Category, ...] = ()
-    """Where a request goes that no rule claims; until the classifiers exist `default_model` is used."""
+    """Where a request goes that no rule claims: to the models of the likeliest category."""
+
+    classifier: Classifier = Classifier()
+    """Thresholds, and classifiers of one's own."""
+
+    prompt_guard: PromptGuard = PromptGuard()
+    """Refuses jailbreaks."""
+
+    bert_model: EmbeddingModel = EmbeddingModel()
+    """Embeddings."""
+
+    encoder: EncoderSettings = EncoderSettings()
+    """How the classifiers run."""
 
     default_model: Text | None = None
     """Model for requests that no rule claims. Default: the only model, where there is one only."""

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from waypost.configurable import configurable
+from waypost.encoder.settings import EncoderSettings, ForeignModel
 from waypost.observe.audit import AuditSettings
 
 
@@ -48,6 +49,9 @@ class Settings:
         admin: health and readiness.
         state_dir: audit log and HMAC key.
         max_body_bytes: largest request body; a larger one is a 413.
+        encoder: how the classifiers run.
+        foreign: checkpoints that answer in place of a built-in head, by head: `domain`, `jailbreak`, `pii`,
+            `similarity`.
     """
 
     listen: Address = Address("127.0.0.1", 8801)
@@ -56,3 +60,5 @@ class Settings:
     audit: AuditSettings = field(default_factory=AuditSettings)
     timeouts: Timeouts = field(default_factory=Timeouts)
     max_body_bytes: int = 50 * 1024 * 1024
+    encoder: EncoderSettings = field(default_factory=EncoderSettings)
+    foreign: Mapping[str, ForeignModel] = field(default_factory=dict[str, ForeignModel])

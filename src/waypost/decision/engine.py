@@ -14,6 +14,9 @@ from waypost.signals.base import Verdicts
 SEMANTIC: Final = "semantic_classification"
 """Name of the outcome when no rule matched; reserved, as in the published rule format."""
 
+GUARD: Final = "prompt_guard"
+"""Name of the rule that the key of this name makes; reserved."""
+
 EXPLICIT: Final = "explicit_model"
 """Name of the outcome when the client named a model and no rule stood against it; reserved."""
 
@@ -66,6 +69,7 @@ class Rule:
     """One policy statement; everything that can decide compiles to this type.
 
     Attributes:
+        category: the category of the semantic fallback that this rule stands for; its name is `SEMANTIC`.
         on_error: what an unanswerable rule becomes: `closed` = it holds, `open` = it is skipped.
     """
 
@@ -76,10 +80,13 @@ class Rule:
     business_justification: str = ""
     owner: str = ""
     on_error: Literal["closed", "open"] = "open"
+    category: str = ""
 
     @property
     def binds_explicit(self) -> bool:
         """Whether this rule also stands above a model the client named: blocks and boundaries do."""
+        if self.category:
+            return False
         return isinstance(self.action, Block) or (
             isinstance(self.action, Route) and self.action.boundary is not None
         )

@@ -54,23 +54,24 @@ def explain(
         decision: the one that was taken.
         verdicts: what was found.
     """
-    applicable = {rule.name for rule in considered}
+    applicable = {id(rule) for rule in considered}
     traces: list[RuleTrace] = []
     decided_by = ""
     for number, rule in enumerate(rules, 1):
         tree = draw(rule.when, verdicts)
+        name = f"category: {rule.category}" if rule.category else rule.name
         if decided_by:
-            traces.append(RuleTrace(rule.name, "skipped", f"rule {decided_by} is final", tree))
-        elif rule.name not in applicable:
-            traces.append(RuleTrace(rule.name, "skipped", "the client named a model", tree))
-        elif rule.name == decision.rule.name:
+            traces.append(RuleTrace(name, "skipped", f"rule {decided_by} is final", tree))
+        elif id(rule) not in applicable:
+            traces.append(RuleTrace(name, "skipped", "the client named a model", tree))
+        elif rule is decision.rule:
             decided_by = str(number)
             outcome = "failed_closed" if decision.failed_closed else "match"
-            traces.append(RuleTrace(rule.name, outcome, decision.because, tree))
+            traces.append(RuleTrace(name, outcome, decision.because, tree))
         else:
             outcome = "no_match" if tree.value is False else "failed_open"
             why = "; ".join(dict.fromkeys(verdicts[name].because for name in grounds(rule.when, verdicts)))
-            traces.append(RuleTrace(rule.name, outcome, why, tree))
+            traces.append(RuleTrace(name, outcome, why, tree))
     return tuple(traces)
 
 

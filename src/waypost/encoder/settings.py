@@ -1,5 +1,6 @@
 """How the classification engine runs; a block of the configuration file."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
@@ -9,6 +10,19 @@ Device = Literal["auto", "cpu", "cuda", "coreml"]
 
 WINDOW: Final = 256
 """Tokens in one pass, special ones included."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignModel:
+    """A checkpoint of somebody else's that answers one head.
+
+    Attributes:
+        folder: an existing directory with `config.json` or an ONNX file.
+        labels: file with the names of its labels, where the checkpoint lacks them.
+    """
+
+    folder: Path
+    labels: Path | None = None
 
 
 @configurable

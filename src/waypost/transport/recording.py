@@ -56,6 +56,7 @@ def decision_record(
         outcome=_OUTCOMES[type(outcome)],
         actor=_actor(request.identity),
         decision=rule.name,
+        category=rule.category,
         rule=rule.name if rule.name not in {SEMANTIC, EXPLICIT} else "",
         owner=rule.owner,
         justification=rule.business_justification,

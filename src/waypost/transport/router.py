@@ -258,7 +258,10 @@ class Router:
     def _own_headers(self) -> dict[str, str]:
         own = {"x-waypost-request-id": self._request_id}
         if self._outcome is not None:
-            own["x-waypost-decision"] = self._outcome.decision.rule.name
+            rule = self._outcome.decision.rule
+            own["x-waypost-decision"] = rule.name
+            if rule.category:
+                own["x-waypost-category"] = rule.category
         return own
 
     def _reply(self, reply: Reply) -> ProcessingResponse:
