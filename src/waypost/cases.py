@@ -56,7 +56,7 @@ def judge(case: Case, trace: Trace) -> Iterator[str]:
 def _endpoints(trace: Trace) -> set[str]:
     """Names the chosen endpoint answers to: its own and, as rules may name it so, its provider's."""
     if trace.decision == SEMANTIC:
-        return {SEMANTIC}
+        return {SEMANTIC, *(hop.endpoint for hop in trace.chain[:1] if trace.category)}
     return {trace.chain[0].endpoint, trace.chain[0].provider} if trace.chain else set()
 
 

@@ -1,18 +1,27 @@
 """The composition root of a worker: from a loaded configuration to open sockets, and back."""
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from waypost.attempt import hops_of
 from waypost.config.settings import Settings
+from waypost.encoder.settings import EncoderSettings
+from waypost.errors import EngineError
+from waypost.needs import Encode, Failed
 from waypost.observe.audit import AuditLog
 from waypost.policy import Policy
 from waypost.providers.provider import Endpoint
+from waypost.signals.base import Encoded
+from waypost.transport.driver import Ports
 from waypost.transport.fronts import Front, listen
 from waypost.transport.router import Router, Routing
 from waypost.transport.upstream import Upstream
+
+if TYPE_CHECKING:
+    from waypost.encoder.engine import Encoder
 
 REVISIONS: Final = 4
 """How many policies keep their hop ids: the one in force, and those requests under way may still name."""
@@ -43,6 +52,46 @@ class Policies:
         self._hops = {hop: e for kept in reversed(self._policies) for hop, e in hops_of(kept).items()}
 
 
+class Classifiers:
+    """The encoder of one process, loaded when the first question needs it or beforehand."""
+
+    def __init__(self, settings: EncoderSettings) -> None:
+        self._settings = settings
+        self._encoder: Encoder | None = None
+
+    async def answer(self, need: Encode) -> Encoded | Failed:
+        """Answer a need; an artefact that cannot be used answers none."""
+        try:
+            encoder = self._encoder or await asyncio.to_thread(self.load)
+        except EngineError as error:
+            return Failed(str(error))
+        return await encoder.answer(need)
+
+    def load(self, policy: Policy | None = None) -> "Encoder":
+        """Load the artefact, half a second, and read the examples of a policy; once is enough.
+
+        Raises:
+            EngineError: the artefact cannot be used.
+        """
+        from waypost.encoder.engine import Encoder  # noqa: PLC0415 - numpy and onnxruntime take 0.2 s
+
+        if self._encoder is None:
+            self._encoder = Encoder.open(self._settings)
+        if policy is not None:
+            self._encoder.prepare(e for signal in policy.signals.values() for e in signal.likened)
+        return self._encoder
+
+    def close(self) -> None:
+        """Stop its threads."""
+        if self._encoder is not None:
+            self._encoder.close()
+
+
+def asks_classifiers(policy: Policy) -> bool:
+    """Whether any question of a policy reads a head; without one, the classifiers are never loaded."""
+    return any(signal.heads for signal in policy.signals.values())
+
+
 @asynccontextmanager
 async def worker(
     policy: Policy, settings: Settings, router: str, upstream: str, front: Front | None = None
@@ -57,18 +106,28 @@ async def worker(
         front: who serves both; None = the usual one for each address.
 
     Raises:
-        EngineError: an address or the audit log cannot be used.
+        EngineError: an address, the audit log or the artefact of the classifiers cannot be used.
     """
     policies = Policies(policy)
     limit = settings.max_body_bytes
     async with AsyncExitStack() as stack:
         audit = AuditLog.open(settings.audit, settings.state_dir, revision=policy.revision)
         stack.push_async_callback(audit.close)
+        classifiers = Classifiers(settings.encoder)
+        stack.callback(classifiers.close)
+        if asks_classifiers(policy):
+            await asyncio.to_thread(classifiers.load, policy)
         # Requests that are decided still have attempts before them, so the upstream role stops last.
         server = await listen(upstream, lambda: Upstream(policies.hops), limit, front)
         stack.push_async_callback(server.stop, 1)
         # The wall clock is asked here, at the rim; below it is a value.
-        routing = Routing(policies.current, audit, time.time, started=int(time.time()))  # noqa: TID251
+        routing = Routing(
+            policies.current,
+            audit,
+            time.time,  # noqa: TID251
+            Ports(classifiers.answer),
+            started=int(time.time()),  # noqa: TID251
+        )
         server = await listen(router, lambda: Router(routing), limit, front)
         stack.push_async_callback(server.stop, DRAIN_SECONDS)
         yield policies

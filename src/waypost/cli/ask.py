@@ -12,7 +12,7 @@ from waypost.journey import known_model, route
 from waypost.policy import Policy
 from waypost.request.chat import Identity
 from waypost.trace import Trace, trace
-from waypost.transport.driver import drive
+from waypost.transport.driver import NO_PORTS, Ports, drive
 
 
 def ask(
@@ -21,8 +21,17 @@ def ask(
     model: str = "auto",
     identity: Identity | None = None,
     headers: Sequence[tuple[str, str]] = (),
+    ports: Ports = NO_PORTS,
 ) -> tuple[Trace, float]:
     """Decide on a conversation as the router would.
+
+    Args:
+        policy: what decides.
+        messages: the conversation, in OpenAI form.
+        model: what the client asks for.
+        identity: the caller, as a trusted hop would vouch for it.
+        headers: what the client sends along, names in lower case.
+        ports: answer what only the classifiers know.
 
     Returns:
         The trace, and the milliseconds from body to outcome.
@@ -36,7 +45,7 @@ def ask(
     if not known_model(policy, request.model):
         names = ", ".join(sorted(policy.auto_names) + list(policy.endpoints))
         raise RequestError(f"unknown model {model!r}; known are {names}", 404, "model_not_found", "model")
-    outcome = asyncio.run(drive(route(policy, request)))
+    outcome = asyncio.run(drive(route(policy, request), ports))
     elapsed = (time.perf_counter() - started) * 1000
     return trace(policy, request, outcome), elapsed
 

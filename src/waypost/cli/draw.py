@@ -5,7 +5,9 @@ from collections.abc import Iterator
 import click
 
 from waypost.decision.explain import Node, RuleTrace
-from waypost.trace import SignalTrace, Trace
+from waypost.trace import EncoderTrace, SignalTrace, Trace
+
+_LABELS = 4
 
 COLOURS = {
     "match": "green",
@@ -45,6 +47,8 @@ def tree(trace: Trace, milliseconds: float) -> Iterator[str]:
         yield _row("Chain" if number == 1 else "", text)
     if trace.message:
         yield _row("Answer", f"{trace.status} {trace.message}")
+    if trace.encoder is not None:
+        yield from _encoder(trace.encoder)
     signals = {signal.name: signal for signal in trace.signals}
     width = max((len(rule.name) for rule in trace.rules), default=0)
     for number, rule in enumerate(trace.rules, 1):
@@ -57,6 +61,29 @@ def _row(label: str, text: str) -> str:
     return click.style(f"{label:<10}", fg="cyan") + text
 
 
+def _encoder(encoder: EncoderTrace) -> Iterator[str]:
+    """Every head with its likeliest labels, every text that was scanned, every window that was read."""
+    if encoder.failed:
+        yield _row("Encoder", encoder.failed)
+        return
+    new = f"{encoder.passes} new window{'' if encoder.passes == 1 else 's'}"
+    yield _row("Encoder", f"{new} of {len(encoder.windows)}, {encoder.seconds * 1000:.1f} ms in all")
+    for head, found in encoder.heads.items():
+        best = sorted(found.items(), key=lambda pair: -pair[1])
+        rest = f"  and {len(best) - _LABELS} more" if len(best) > _LABELS else ""
+        yield _row("", f"  {head:<11}" + "  ".join(f"{name} {p:.3f}" for name, p in best[:_LABELS]) + rest)
+    for number, p in enumerate(encoder.likenesses, 1):
+        yield _row("", f"  {'examples':<11}set {number}: {p:.3f}")
+    for number, scan in enumerate(encoder.scans, 1):
+        personal = "".join(f"  {kind} {score:.2f}" for kind, score in scan.personal.items())
+        read = f"  {scan.coverage:.0%} read" if scan.coverage < 1 else ""
+        yield _row("", f"  {f'scan {number}':<11}attack {scan.attack:.3f}{personal}{read}")
+    for window in encoder.windows:
+        cost = "remembered" if window.remembered else f"{window.seconds * 1000:.1f} ms"
+        place = f"characters {window.start}-{window.end}"
+        yield _row("", f"  {'window':<11}{window.of}, {place}, {window.tokens} tokens, {cost}")
+
+
 def _target(trace: Trace) -> str:
     if trace.chain:
         return trace.chain[0].endpoint
@@ -64,6 +91,8 @@ def _target(trace: Trace) -> str:
 
 
 def _decided_by(trace: Trace) -> str:
+    if trace.category:
+        return f"category {trace.category}"
     reserved = {"semantic_classification": "no rule matched", "explicit_model": "named by the client"}
     return reserved.get(trace.decision, f"rule {trace.decision}")
 

@@ -13,6 +13,8 @@ from waypost.cli.options import config_option, load_or_exit
 from waypost.decision.engine import SEMANTIC
 from waypost.errors import Exit, RequestError
 from waypost.policy import Policy
+from waypost.runtime import Classifiers
+from waypost.transport.driver import Ports
 
 
 @click.command(context_settings=HELP)
@@ -23,7 +25,8 @@ def test(files: tuple[str, ...], config: tuple[str, ...], as_json: bool) -> None
     """Run the `test_cases` of the configuration; exit 1 if one fails."""
     loaded = load_or_exit((*files, *config))
     started = time.perf_counter()
-    results = [(case, *_run(loaded.policy, case)) for case in loaded.test_cases]
+    ports = Ports(Classifiers(loaded.settings.encoder).answer)
+    results = [(case, *_run(loaded.policy, case, ports)) for case in loaded.test_cases]
     seconds = time.perf_counter() - started
     failed = sum(1 for *_, problems in results if problems)
     if as_json:
@@ -60,14 +63,14 @@ def test(files: tuple[str, ...], config: tuple[str, ...], as_json: bool) -> None
     sys.exit(Exit.FINDINGS if failed else Exit.OK)
 
 
-def _run(policy: Policy, case: Case) -> tuple[str, str, list[str]]:
+def _run(policy: Policy, case: Case, ports: Ports) -> tuple[str, str, list[str]]:
     """What decided, where that led, and what was expected otherwise."""
     try:
-        told, _ = ask(policy, case.messages, case.model, case.identity)
+        told, _ = ask(policy, case.messages, case.model, case.identity, ports=ports)
     except RequestError as error:
         return "", f"{error.status} {error.code}", [error.message]
     if told.decision == SEMANTIC:
-        target = SEMANTIC
+        target = f"{SEMANTIC}: {told.category}, {told.chain[0].endpoint}" if told.category else SEMANTIC
     elif told.chain:
         target = told.chain[0].endpoint
     else:
