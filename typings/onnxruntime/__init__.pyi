@@ -13,7 +13,7 @@ class SessionOptions:
     inter_op_num_threads: int
     graph_optimization_level: GraphOptimizationLevel
     log_severity_level: int
-    enable_cpu_mem_arena: bool
+    enable_mem_pattern: bool
     def add_session_config_entry(self, key: str, value: str) -> None: ...
 
 class NodeArg:

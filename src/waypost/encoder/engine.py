@@ -15,7 +15,7 @@ from waypost.encoder.onnx import Model
 from waypost.encoder.plan import HEADS, Planner
 from waypost.encoder.pool import Pool
 from waypost.encoder.question import Question
-from waypost.encoder.reader import Network, Reader
+from waypost.encoder.reader import Network, Reader, Reading
 from waypost.encoder.settings import EncoderSettings
 from waypost.encoder.tokenise import Tokeniser
 from waypost.errors import EngineError
@@ -114,6 +114,14 @@ class Encoder:
             )
         known = self._prepared
         self._prepared = {each: known[each] if each in known else self._embedded(each) for each in wanted}
+
+    def read(self, text: str) -> Reading:
+        """What the network says of the opening of a text, uncalibrated; in this thread, past the queue.
+
+        Raises:
+            EngineError: the network failed.
+        """
+        return self._reader.read(self._planner.sample(text).input).reading
 
     @property
     def stats(self) -> Stats:

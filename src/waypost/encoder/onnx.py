@@ -116,6 +116,7 @@ def _session(path: Path, provider: str) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.enable_mem_pattern = False  # plans are kept for each length there is, 14 MB for nothing gained
     options.log_severity_level = _SILENT
     providers = [provider] if provider == _CPU else [provider, _CPU]
     try:

@@ -55,7 +55,13 @@ class Done(NamedTuple):
 
 
 class Network(Protocol):
-    """What runs a window; `onnx.Model`, or a stand-in."""
+    """What runs a window; `onnx.Model`, or a stand-in.
+
+    Attributes:
+        provider: what it runs on.
+    """
+
+    provider: str
 
     def run(self, ids: Ints, shapes: Ints) -> Outputs:
         """Read one window, special tokens included."""

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from waypost.encoder.heads import Floats, sigmoid
-from waypost.encoder.tokenise import Ints
+from waypost.encoder.tokenise import Ints, edges
 from waypost.encoder.windows import Stretch
 
 _SURE: Final = 3.9
@@ -66,10 +66,9 @@ class Tagger:
         """Spans of one window from the logits of its tokens, [n, 1 + 2 * types], special tokens left out."""
         if not len(words):
             return ()
-        first = np.flatnonzero(np.diff(words, prepend=words[0] - 1))
-        edges = np.append(first, len(words))
+        first, behind = edges(words)
         chances = _softmax(logits)
-        means = np.add.reduceat(chances, first, axis=0) / np.diff(edges)[:, None]
+        means = np.add.reduceat(chances, first, axis=0) / (behind - first)[:, None]
         unsure = np.flatnonzero(means[:, 0] < sigmoid(_SURE - min(self.o_bias, 0.0)))
         masses = means[:, 1::2] + means[:, 2::2]
         tags: list[Tag] = []
@@ -83,7 +82,7 @@ class Tagger:
             for kind, begin, end in _runs(_best_path(scores), len(self.types)):
                 inside = run[begin:end]
                 score = float(masses[inside, kind].mean())
-                tags.append(Tag(kind, int(edges[inside[0]]), int(edges[inside[-1] + 1]), score))
+                tags.append(Tag(kind, int(first[inside[0]]), int(behind[inside[-1]]), score))
         return tuple(tags)
 
     def named(self, tags: Sequence[Tag], text: str, starts: Ints, ends: Ints) -> tuple[Found, ...]:
@@ -91,15 +90,12 @@ class Tagger:
         found: list[Found] = []
         for tag in tags:
             place = Found(self.types[tag.type], int(starts[tag.start]), int(ends[tag.end - 1]), tag.score)
+            if not any(map(str.isalnum, text[place.start : place.end])):
+                continue
             if found and _is_one(found[-1], place, text):
                 place = _joined(found.pop(), place)
             found.append(place)
-        return tuple(span for span in found if self._counts(span, text))
-
-    def _counts(self, span: Found, text: str) -> bool:
-        return span.score >= self.thresholds.get(span.type, 0.5) and any(
-            map(str.isalnum, text[span.start : span.end])
-        )
+        return tuple(span for span in found if span.score >= self.thresholds.get(span.type, 0.5))
 
 
 def settle(windows: Sequence[tuple[Stretch, Sequence[Tag]]], length: int) -> tuple[Tag, ...]:

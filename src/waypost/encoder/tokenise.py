@@ -56,6 +56,14 @@ class Tokens:
         return len(self.ids)
 
 
+def edges(words: Ints) -> tuple[Ints, Ints]:
+    """The first token of each word, and the token behind its last."""
+    if not len(words):
+        return words, words
+    inner = np.flatnonzero(words[1:] != words[:-1]) + 1
+    return np.append(0, inner), np.append(inner, len(words))
+
+
 class Tokeniser:
     """The vocabulary of an artefact; safe to use from several threads."""
 
@@ -87,12 +95,10 @@ class Tokeniser:
         words = np.array(encoding.word_ids, np.int64)
         places = np.array(encoding.offsets, np.int64).reshape(-1, 2)
         starts, ends = places[:, 0], places[:, 1]
-        heads = np.flatnonzero(np.diff(words, prepend=-1))
-        tails = np.append(heads[1:], len(words)) - 1 if len(words) else heads
-        spans = zip(starts[heads].tolist(), ends[tails].tolist(), strict=True)
+        first, behind = edges(words)
+        spans = zip(starts[first].tolist(), ends[behind - 1].tolist(), strict=True)
         of_words = np.array([shape(text[start:end]) for start, end in spans], np.int64)
-        shapes = np.repeat(of_words, np.diff(heads, append=len(words)))
-        return Tokens(ids, shapes, words, starts, ends)
+        return Tokens(ids, np.repeat(of_words, behind - first), words, starts, ends)
 
     def framed(self, ids: Ints, shapes: Ints) -> tuple[Ints, Ints]:
         """One pass of the network: ids and shapes between the special tokens."""
