@@ -1,4 +1,8 @@
-"""`pii_detection`: personal data in the text, by type; the detectors stand in `identifiers.py`."""
+"""`pii_detection`: personal data in the text, by type.
+
+Identifiers that prove themselves are found by pattern (`identifiers.py`); names, addresses and what has
+no form of its own by the classifiers. Where both claim the same characters, the proof wins.
+"""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -9,29 +13,37 @@ from typing import ClassVar, Final
 from waypost.configurable import configurable
 from waypost.request.chat import ChatRequest
 from waypost.request.text import readings
-from waypost.signals.base import Lint, Match, TextSignal, Verdict
+from waypost.signals.base import Encoded, Lint, Match, Span, TextSignal, Verdict
 from waypost.signals.identifiers import TYPES, Budget, Found, detect
+from waypost.signals.labels import PII_TYPES
 
-_LEARNED: Final = (
+PRIVATE: Final = (
     "PERSON",
+    "EMAIL_ADDRESS",
+    "PHONE_NUMBER",
     "STREET_ADDRESS",
-    "ORGANIZATION",
-    "GPE",
-    "NRP",
-    "TITLE",
-    "AGE",
-    "DATE_TIME",
     "DATE_OF_BIRTH",
-    "ZIP_CODE",
-    "DOMAIN_NAME",
-    "US_DRIVER_LICENSE",
-    "US_PASSPORT",
-    "UK_NINO",
+    "CREDIT_CARD",
+    "IBAN_CODE",
     "BANK_ACCOUNT",
-    "MAC_ADDRESS",
+    "US_SSN",
+    "US_PASSPORT",
+    "US_DRIVER_LICENSE",
+    "UK_NINO",
     "MEDICAL_RECORD",
+    "IP_ADDRESS",
+    "API_KEY",
 )
-"""Known types that no pattern can prove; they wait for the classifiers."""
+"""What identifies a person or opens an account; looked for where a condition names no types."""
+
+_ALSO: Final = {"ZIP_CODE": "STREET_ADDRESS", "DOMAIN_NAME": "URL"}
+"""Types that the classifiers find as a part of another."""
+
+_NOBODY: Final = ("NRP", "TITLE")
+"""Known types that nothing looks for: no person is told by them."""
+
+LEARNED: Final = frozenset(PII_TYPES) - (frozenset(TYPES) - {"PHONE_NUMBER"})
+"""Types the classifiers are asked for. Phone numbers are written in too many ways for patterns alone."""
 
 _MATCHES: Final = 100
 _SURE: Final = 0.95
@@ -46,7 +58,8 @@ class PiiDetection(TextSignal):
     reads_all: ClassVar[bool] = True
 
     types: tuple[str, ...] | None = None
-    """Types to look for, for example `EMAIL_ADDRESS`. Default: every type there is a detector for."""
+    """Types to look for, for example `EMAIL_ADDRESS`. Default: those that identify a person or open an
+    account; not `GPE`, `DATE_TIME`, `ORGANIZATION`, `AGE` and `URL`."""
 
     threshold: float = 0.7
     """Smallest confidence at which a find counts, in [0, 1]."""
@@ -54,27 +67,49 @@ class PiiDetection(TextSignal):
     regions: tuple[str, ...] = ("US",)
     """Countries (ISO 3166, two letters) whose national phone numbers count; international ones always do."""
 
-    def evaluate(self, request: ChatRequest, encoded: object) -> Verdict:
+    @property
+    def heads(self) -> frozenset[str]:
+        """Reads the tagger, if a type is wanted that no pattern proves."""
+        return frozenset({"pii"}) if LEARNED.intersection(self._wanted) else frozenset()
+
+    def scanned(self, request: ChatRequest) -> Sequence[str]:
+        """Every readable text in scope."""
+        return [part.text for part in self.parts(request) if part.text]
+
+    def early(self, request: ChatRequest) -> Verdict | None:
+        """What a pattern finds needs no classifier."""
+        verdict = self._judged(request, None)
+        return verdict if verdict.holds else None
+
+    def evaluate(self, request: ChatRequest, encoded: Encoded | None) -> Verdict:
         """Look for every type in every part; one scan serves all rules of the policy."""
         wanted = self._wanted
-        if not wanted:
+        if not wanted or (self.heads and encoded is None):
             because = f"{', '.join(self.types or ())} cannot be looked for without classifiers"
             return Verdict(None, 0.0, because, failed="engine")
+        verdict = self._judged(request, encoded)
+        if verdict.holds or verdict.failed or encoded is None:
+            return verdict
+        covered = min((encoded.scans[text].coverage for text in self.scanned(request)), default=1.0)
+        if covered < 1:
+            because = f"No PII found, but only {covered:.0%} of a text was read"
+            return Verdict(
+                None, 0.0, because, failed="too_large", looked_for=wanted, threshold=self.threshold
+            )
+        return verdict
+
+    def _judged(self, request: ChatRequest, encoded: Encoded | None) -> Verdict:
+        wanted = self._wanted
         matches: list[Match] = []
         types: dict[str, None] = {}
         best = 0.0
         for part in self.parts(request):
-            found = [
-                (start, end, name, score)
-                for name in (wanted if part.text else ())
-                for start, end, score in self._scan(request, name, part.text)
-                if score >= self.threshold
-            ]
-            for start, end, name, score in sorted(found):
-                types[name] = None
-                best = max(best, score)
-                if len(matches) < _MATCHES:
-                    matches.append(Match(name, part.where, start, end))
+            for span in self._found(request, part.text, encoded) if part.text else ():
+                if span.score >= self.threshold:
+                    types[span.type] = None
+                    best = max(best, span.score)
+                    if len(matches) < _MATCHES:
+                        matches.append(Match(span.type, part.where, span.start, span.end))
         if not types and any(_budget(request, name).left < 0 for name in wanted):
             because = "more candidates for personal data than can be checked in one request"
             return Verdict(None, 0.0, because, failed="too_large", looked_for=wanted)
@@ -84,9 +119,24 @@ class PiiDetection(TextSignal):
         label = next(iter(types))
         return Verdict(label, best, f"Contains PII: {', '.join(types)}", tuple(matches), looked_for=wanted)
 
+    def _found(self, request: ChatRequest, text: str, encoded: Encoded | None) -> Sequence[Span]:
+        """Wanted finds in one text, in order."""
+        wanted = self._wanted
+        proven = [
+            Span(name, start, end, score)
+            for name in wanted
+            if name in TYPES
+            for start, end, score in self._scan(request, name, text)
+        ]
+        learned = encoded.scans[text].spans if encoded is not None and self.heads else ()
+        return merged(proven, [s for s in learned if s.type in wanted and s.type in LEARNED], text)
+
     @property
     def _wanted(self) -> tuple[str, ...]:
-        return tuple(name for name in TYPES if self.types is None or name in self.types)
+        if self.types is None:
+            return PRIVATE
+        named = (_ALSO.get(name, name) for name in self.types)
+        return tuple(dict.fromkeys(name for name in named if name in TYPES or name in PII_TYPES))
 
     def _scan(self, request: ChatRequest, name: str, text: str) -> Sequence[Found]:
         regions = self.regions if name == "PHONE_NUMBER" else ()
@@ -98,21 +148,18 @@ class PiiDetection(TextSignal):
         return f"the text contains personal data ({kinds}) with a confidence of at least {self.threshold:g}"
 
     def lint(self) -> Iterator[Lint]:
-        """Types nobody knows, and types that have no detector yet."""
+        """Types nobody knows, and types that nothing looks for."""
         if self.types == ():
-            yield Lint("types", "no types", "leave `types` out to look for all of them")
+            yield Lint("types", "no types", "leave `types` out to look for all that are private")
+        known = (*dict.fromkeys((*TYPES, *PII_TYPES)), *_ALSO)
         for number, name in enumerate(self.types or ()):
-            if name in _LEARNED:
-                yield Lint(
-                    f"types[{number}]",
-                    f"{name} is not looked for until the classifiers are there",
-                    f"types with a detector: {', '.join(TYPES)}",
-                    "warning",
-                )
-            elif name not in TYPES:
-                near = get_close_matches(name.upper(), (*TYPES, *_LEARNED), n=1, cutoff=0.5)
-                known = f"did you mean {near[0]}?" if near else f"known types: {', '.join(TYPES)}"
-                yield Lint(f"types[{number}]", f"unknown PII type {name!r}", known)
+            if name in _NOBODY:
+                message = f"{name} is not looked for: it tells no person from another"
+                yield Lint(f"types[{number}]", message, f"types: {', '.join(known)}", "warning")
+            elif name not in known:
+                near = get_close_matches(name.upper(), known, n=1, cutoff=0.5)
+                remedy = f"did you mean {near[0]}?" if near else f"known types: {', '.join(known)}"
+                yield Lint(f"types[{number}]", f"unknown PII type {name!r}", remedy)
         if not 0 <= self.threshold <= 1:
             yield Lint("threshold", f"threshold is {self.threshold:g}", "give a confidence from 0 to 1")
         if "PHONE_NUMBER" in self._wanted:
@@ -128,6 +175,40 @@ class PiiDetection(TextSignal):
                     f"unknown region {region!r}",
                     "two capital letters, for example US or DE",
                 )
+
+
+def merged(proven: Sequence[Span], learned: Sequence[Span], text: str) -> list[Span]:
+    """All finds in order; of a learned one only what no proven one covers, if a letter or digit is left.
+
+    Args:
+        proven: found by pattern and check.
+        learned: found by the tagger.
+        text: both are offsets into it.
+    """
+    kept = [*proven]
+    for span in learned:
+        kept += (Span(span.type, *piece, span.score) for piece in _rest(span, proven, text))
+    return sorted(kept, key=lambda span: (span.start, span.end, span.type))
+
+
+def _rest(span: Span, proven: Sequence[Span], text: str) -> Iterator[tuple[int, int]]:
+    """What is left of a span, punctuation at the cuts taken off."""
+    at = span.start
+    for proof in sorted(proven, key=lambda p: p.start):
+        if proof.start < span.end and proof.end > at:
+            yield from _stripped(at, proof.start, text)
+            at = max(at, proof.end)
+    yield from _stripped(at, span.end, text)
+
+
+def _stripped(start: int, end: int, text: str) -> Iterator[tuple[int, int]]:
+    piece = text[start:end].strip(_EDGES) if start < end else ""
+    if any(char.isalnum() for char in piece):
+        first = text.index(piece, start)
+        yield first, first + len(piece)
+
+
+_EDGES: Final = " \t\r\n,;:.|/\\\"'`()[]{}<>=-"
 
 
 def _budget(request: ChatRequest, name: str) -> Budget:
