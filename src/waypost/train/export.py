@@ -12,7 +12,14 @@ from torch import nn
 
 from waypost.train.model import Trunk, Whole
 
-OUTPUTS: Final = ("embedding", "domain_logits", "intent_logits", "difficulty", "jailbreak_logits", "pii_logits")
+OUTPUTS: Final = (
+    "embedding",
+    "domain_logits",
+    "intent_logits",
+    "difficulty",
+    "jailbreak_logits",
+    "pii_logits",
+)
 _OPSET: Final = 17
 
 

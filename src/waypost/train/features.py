@@ -64,7 +64,6 @@ class Reader:
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
         self._options, self._trunk = options, trunk
         self._trunk_digest = hashlib.sha256(trunk.read_bytes()).digest()
         self.cache = cache

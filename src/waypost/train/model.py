@@ -54,9 +54,7 @@ class Layer(nn.Module):
             mixed = nn.functional.scaled_dot_product_attention(query, key, value, mask)
         mixed = mixed.transpose(1, 2).reshape(batch, length, HIDDEN)
         states = self.norm(states + self.dropout(self.output(mixed)))
-        return self.outer_norm(
-            states + self.dropout(self.outer(nn.functional.gelu(self.inner(states))))
-        )
+        return self.outer_norm(states + self.dropout(self.outer(nn.functional.gelu(self.inner(states)))))
 
 
 class Trunk(nn.Module):

@@ -185,7 +185,9 @@ def _guard(name: str, group: Callable[[Json], str] = lambda _: "=") -> Callable[
     def read(raw: Json) -> Row | None:
         if raw.get("cue") == 0:
             return None  # personas without any wording of a jailbreak: nobody says what they are
-        return Row(raw["text"], name, group(raw), attack=bool(raw.get("attack", 0)), kind=raw.get("variant") or "")
+        return Row(
+            raw["text"], name, group(raw), attack=bool(raw.get("attack", 0)), kind=raw.get("variant") or ""
+        )
 
     return read
 

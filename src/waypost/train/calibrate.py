@@ -1,0 +1,110 @@
+"""From logits to probabilities that mean what they say, on rows the training never saw."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+_GOLDEN: Final = (math.sqrt(5) - 1) / 2
+_STEPS: Final = 60
+
+
+def temperature(logits: Floats, labels: NDArray[np.int64]) -> float:
+    """The divisor of the logits [n, classes] that makes the labels most likely; Guo et al. 2017.
+
+    Raises:
+        ValueError: no rows.
+    """
+    if not len(labels):
+        raise ValueError("no rows to calibrate on")
+
+    def loss(log_t: float) -> float:
+        scaled = logits / math.exp(log_t)
+        top = scaled.max(1, keepdims=True)
+        total = np.log(np.exp(scaled - top).sum(1)) + top[:, 0]
+        return float((total - scaled[np.arange(len(labels)), labels]).mean())
+
+    return math.exp(_least(loss, math.log(0.1), math.log(10)))
+
+
+def _least(function: Callable[[float], float], low: float, high: float) -> float:
+    """Golden-section search for the minimum of a function with one valley."""
+    for _ in range(_STEPS):
+        left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
+        low, high = (low, right) if function(left) < function(right) else (left, high)
+    return (low + high) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class GuardScale:
+    """P(attack) = sigmoid(margin / temperature + bias - length_penalty * ln(windows)).
+
+    Attributes:
+        temperature: makes the slope honest.
+        bias: puts 0.5 at the wanted rate of false alarms.
+        length_penalty: the highest of many windows is higher by chance.
+    """
+
+    temperature: float
+    bias: float
+    length_penalty: float
+
+
+def guard_scale(
+    margins: Floats, attacks: NDArray[np.bool_], benign_sets: Mapping[str, Floats], rate: float
+) -> GuardScale:
+    """Scale of single windows.
+
+    Args:
+        margins: attack logit minus benign logit, per text.
+        attacks: labels.
+        benign_sets: margins of hard benign texts by set.
+        rate: share of false alarms that P >= 0.5 may cause, on the mean of the sets.
+    """
+    logits = np.stack([np.zeros_like(margins), margins], 1)
+    slope = temperature(logits, attacks.astype(np.int64))
+    sets = [s for s in benign_sets.values() if len(s)]
+
+    def alarms(cut: float) -> float:
+        return float(np.mean([(s > cut).mean() for s in sets]))
+
+    cuts = np.sort(np.concatenate(sets))
+    cut = next((float(c) for c in cuts if alarms(float(c)) <= rate), float(cuts[-1]))
+    return GuardScale(slope, -cut / slope, 0.0)
+
+
+def length_penalty(
+    scale: GuardScale, documents: Sequence[Floats], rate: float, limit: float = 4.0
+) -> GuardScale:
+    """The least penalty that keeps false alarms on long benign documents within `rate`.
+
+    Args:
+        scale: of single windows.
+        documents: margins of the windows of each benign document.
+        rate: share of documents that may reach P >= 0.5.
+        limit: largest penalty; more would blind the guard on long texts.
+    """
+    if not documents:
+        return scale
+    best = np.asarray([d.max() / scale.temperature + scale.bias for d in documents])
+    size = np.log(np.asarray([len(d) for d in documents], np.float64))
+    penalty = 0.0
+    while penalty < limit and float((best - penalty * size > 0).mean()) > rate:
+        penalty += 0.05
+    return GuardScale(scale.temperature, scale.bias, round(penalty, 2))
+
+
+def expected_error(probabilities: Floats, correct: NDArray[np.bool_], bins: int = 15) -> float:
+    """Expected calibration error: mean gap between confidence and accuracy over equal bins."""
+    place = np.minimum((probabilities * bins).astype(int), bins - 1)
+    gap = 0.0
+    for b in range(bins):
+        here = place == b
+        if here.any():
+            gap += here.mean() * abs(float(probabilities[here].mean()) - float(correct[here].mean()))
+    return float(gap)
