@@ -1,11 +1,12 @@
 """The answer to a question from the windows that were read for it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
 
 from waypost.encoder.heads import Floats
+from waypost.encoder.known import Known
 from waypost.encoder.manifest import Heads
 from waypost.encoder.plan import Piece, Plan, Scanned
 from waypost.encoder.reader import Done
@@ -33,7 +34,7 @@ def conclude(
         return Failed(LATE)
     scans = {text: _scan(scanned, reads, heads) for text, scanned in plan.scans.items()}
     coverage = min((scan.coverage for scan in scans.values()), default=1.0)
-    if not reads and coverage < 1:
+    if scans and not reads and not any(scan.coverage for scan in scans.values()):
         return Failed(LATE)
     return Encoded(
         _probabilities(need, plan, reads, heads),
@@ -76,9 +77,11 @@ def stacked(pieces: Sequence[Piece], reads: Reads) -> Floats:
     return np.array(rows, np.float32).reshape(-1, WIDTH)
 
 
-def _scan(scanned: Scanned | None, reads: Reads, heads: Heads) -> Scan:
+def _scan(scanned: Scanned | Known | None, reads: Reads, heads: Heads) -> Scan:
     if scanned is None:
         return Scan(coverage=0.0)
+    if isinstance(scanned, Known):
+        return scanned.scan
     text, tokens = scanned.text, scanned.text.tokens
     read = [(piece, reads[piece.input.key].reading) for piece in scanned.pieces if piece.input.key in reads]
     tags = settle([(piece.stretches[0], reading.tags) for piece, reading in read], len(tokens))
@@ -96,12 +99,20 @@ def _scan(scanned: Scanned | None, reads: Reads, heads: Heads) -> Scan:
 
 
 def _shown(plan: Plan, reads: Reads) -> Iterator[Window]:
-    """Every window that was read; one that was read for two purposes costs once."""
+    """Every window that was read, one with two purposes at its cost only once; a known text is one window."""
     told: set[bytes] = set()
-    scanned = (piece for each in plan.scans.values() if each for piece in each.pieces)
-    for piece in (*plan.about(), *scanned):
-        done = reads.get(piece.input.key)
-        if done is not None:
-            again = piece.input.key in told
-            yield piece.shown(Done(done.reading, 0.0, remembered=True) if again else done)
-            told.add(piece.input.key)
+
+    def shown(pieces: Iterable[Piece]) -> Iterator[Window]:
+        for piece in pieces:
+            done = reads.get(piece.input.key)
+            if done is not None:
+                again = piece.input.key in told
+                yield piece.shown(Done(done.reading, 0.0, remembered=True) if again else done)
+                told.add(piece.input.key)
+
+    yield from shown(plan.about())
+    for number, scanned in enumerate(plan.scans.values(), 1):
+        if isinstance(scanned, Known):
+            yield Window(f"scan {number}", 0, scanned.length, scanned.tokens, 0.0, remembered=True)
+        elif scanned:
+            yield from shown(scanned.pieces)

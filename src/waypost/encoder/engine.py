@@ -10,6 +10,7 @@ from typing import Final, Self
 from waypost.encoder.conclude import WIDTH, stacked
 from waypost.encoder.cpus import usable_cpus
 from waypost.encoder.heads import Floats
+from waypost.encoder.known import KnownTexts
 from waypost.encoder.manifest import MODEL, TOKENIZER, Artefact
 from waypost.encoder.onnx import Model
 from waypost.encoder.plan import HEADS, Planner
@@ -27,6 +28,8 @@ MAX_EXAMPLES: Final = 4096
 
 _CHARACTERS: Final = 32
 """Characters looked at for each token that may be read: enough that only the number of tokens decides."""
+_FOR_TEXTS: Final = 8
+"""This part of the memory is for texts remembered as a whole; the rest for windows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ class Stats:
 
     Attributes:
         passes: windows the network has read; an equal window is read again only after it was forgotten.
-        remembered: windows that cost no pass.
+        remembered: windows that cost no pass, without those of texts that were remembered as a whole.
         unread: windows given up at the deadline, or beyond `scan_tokens`.
         queued: tokens that wait or are being read now.
         failures: questions that were not answered.
@@ -65,8 +68,11 @@ class Encoder:
         self.settings = settings
         self.tokeniser = tokeniser
         self.network = network
-        self._reader = Reader(network, tokeniser, artefact.heads.pii, artefact.sha256, settings.memo_bytes)
-        self._planner = Planner(artefact, tokeniser, self._reader, _CHARACTERS * settings.scan_tokens)
+        sha256, memory = artefact.sha256, settings.memo_bytes
+        texts = memory // _FOR_TEXTS
+        self._reader = Reader(network, tokeniser, artefact.heads.pii, sha256, memory - texts)
+        known = KnownTexts(sha256, texts)
+        self._planner = Planner(artefact, tokeniser, self._reader, known, _CHARACTERS * settings.scan_tokens)
         self._pool = Pool(settings.threads or usable_cpus(), settings.queue_tokens)
         self._prepared: Mapping[Examples, Floats] = {}
         self._lock = Lock()

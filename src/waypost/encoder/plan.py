@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from waypost.encoder.known import Known, KnownTexts
 from waypost.encoder.manifest import Artefact
 from waypost.encoder.reader import Done, Reader
 from waypost.encoder.reader import Window as Input
@@ -15,7 +16,7 @@ from waypost.encoder.tokenise import Tokeniser, Tokens
 from waypost.encoder.windows import Stretch, head_and_tail, opening, sliding
 from waypost.needs import Encode
 from waypost.request.text import Folded, fold
-from waypost.signals.base import SCANNING, Examples, Window
+from waypost.signals.base import SCANNING, Examples, Scan, Window
 
 FOCUSED: Final = frozenset({"domain", "intent", "complexity"})
 """Heads that read the head-and-tail window of the focus."""
@@ -85,13 +86,13 @@ class Plan:
         focus: for domain, intent and complexity.
         gist: the opening of the focus, whose embedding is compared with examples.
         samples: one window per example, of the examples nobody prepared.
-        scans: by text as sent; None = nobody even looked at it.
+        scans: by text as sent; None = nobody looks at it.
     """
 
     focus: Piece | None
     gist: Piece | None
     samples: Mapping[Examples, tuple[Piece, ...]]
-    scans: Mapping[str, Scanned | None]
+    scans: Mapping[str, Scanned | Known | None]
 
     def about(self) -> Iterator[Piece]:
         """What there is no answer without, first things first."""
@@ -102,7 +103,7 @@ class Plan:
     def guarded(self) -> Iterator[Piece]:
         """What guards want read: the newest text first."""
         for scanned in reversed(list(self.scans.values())):
-            yield from scanned.pieces if scanned else ()
+            yield from scanned.pieces if isinstance(scanned, Scanned) else ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,12 +111,14 @@ class Planner:
     """Draws plans for one artefact.
 
     Attributes:
+        known: texts that need not be looked at again.
         most: characters looked at for guards in one request.
     """
 
     artefact: Artefact
     tokeniser: Tokeniser
     reader: Reader
+    known: KnownTexts
     most: int
 
     def draw(self, need: Encode, prepared: Iterable[Examples], on: Callable[[], bool]) -> Plan:
@@ -132,15 +135,24 @@ class Planner:
         gist = self._gist("focus", about) if about and need.examples else None
         unknown = dict.fromkeys(need.examples).keys() - set(prepared)
         samples = {each: tuple(map(self.sample, each.texts)) for each in need.examples if each in unknown}
-        scans: dict[str, Scanned | None] = dict.fromkeys(need.scan if need.heads & SCANNING else ())
+        scans: dict[str, Scanned | Known | None] = dict.fromkeys(need.scan if need.heads & SCANNING else ())
         left = self.most
         for number, text in reversed(list(enumerate(scans, 1))):
-            if left <= 0 or not on():
-                break
-            seen = look(text) if len(text) <= left else self._text(text[:left], left / len(text))
-            scans[text] = Scanned(seen, tuple(self._windows(f"scan {number}", seen)))
-            left -= len(text)
+            # Longer texts are never read to their end, so none of them is known.
+            if len(text) <= self.most and (known := self.known.get(text)):
+                scans[text] = known
+            elif left > 0 and on():
+                seen = look(text) if len(text) <= left else self._text(text[:left], left / len(text))
+                scans[text] = Scanned(seen, tuple(self._windows(f"scan {number}", seen)))
+                left -= len(text)
         return Plan(focus, gist, samples, scans)
+
+    def keep(self, plan: Plan, scans: Mapping[str, Scan]) -> None:
+        """Remember the texts that were read to their end."""
+        for text, scanned in plan.scans.items():
+            if isinstance(scanned, Scanned) and scans[text].coverage == 1:
+                tokens = sum(piece.tokens for piece in scanned.pieces)
+                self.known.put(text, Known(scans[text], tokens, len(scanned.text.folded.text)))
 
     def sample(self, text: str) -> Piece:
         """The window of an example."""

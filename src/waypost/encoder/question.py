@@ -133,6 +133,7 @@ class Question:
     def _conclude(self, plan: Plan) -> None:
         answer = conclude(self._need, plan, self._reads, self._prepared, self._planner.artefact.heads)
         if isinstance(answer, Encoded):
+            self._planner.keep(plan, answer.scans)
             answer = replace(answer, seconds=time.perf_counter() - self._asked)
         self._end(answer)
 

@@ -52,7 +52,7 @@ class EncoderSettings:
     reason to refuse. A token costs about 70 us of one CPU."""
 
     memo_bytes: int = 16 * 1024 * 1024
-    """Memory for the results of windows already read, about 3 kB each; no text is kept. 0 = none."""
+    """Memory for the results of texts already read, about 3 kB for 190 tokens; no text is kept. 0 = none."""
 
     def __post_init__(self) -> None:
         if self.threads is not None and not 1 <= self.threads <= 256:  # noqa: PLR2004 - named by the message

@@ -7,7 +7,7 @@ windows say about the same place is settled by the one that sees most around it.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import inf
+from math import inf, log
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -64,7 +64,7 @@ class Tagger:
 
     def decode(self, logits: Floats, words: Ints) -> tuple[Tag, ...]:
         """Spans of one window from the logits of its tokens, [n, 1 + 2 * types], special tokens left out."""
-        if not len(words):
+        if not len(words) or _is_dull(logits, _SURE - min(self.o_bias, 0.0)):
             return ()
         first, behind = edges(words)
         chances = _softmax(logits)
@@ -160,6 +160,12 @@ def _joined(left: Found, right: Found) -> Found:
     a, b = left.end - left.start, right.end - right.start
     score = (left.score * a + right.score * b) / (a + b)
     return Found(left.type, left.start, right.end, score)
+
+
+def _is_dull(logits: Floats, odds: float) -> bool:
+    """Whether every token is O with more than these log-odds: a bound, and cheap, as most text is dull."""
+    others = logits[:, 1:]
+    return bool((logits[:, 0] - others.max(axis=1) > odds + log(others.shape[1])).all())
 
 
 def _softmax(logits: Floats) -> Floats:

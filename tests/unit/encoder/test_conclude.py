@@ -1,20 +1,25 @@
 """Answers from what was read: with gaps where there are gaps, and offsets of the text as sent."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.encoder.fakes import ALL, GUARDS, HEADS, FakeNetwork, artefact, vocabulary
 from waypost.encoder.conclude import LATE, WIDTH, conclude
+from waypost.encoder.known import Known, KnownTexts
 from waypost.encoder.plan import Plan, Planner
 from waypost.encoder.reader import Done, Reader
 from waypost.encoder.tokenise import Tokeniser
 from waypost.needs import Encode, Failed
-from waypost.signals.base import Encoded, Examples
+from waypost.signals.base import Encoded, Examples, Scan, Window
 
 TOKENISER = Tokeniser(vocabulary())
 FAKE = artefact()
-PLANNER = Planner(FAKE, TOKENISER, Reader(FakeNetwork(), TOKENISER, HEADS.pii, FAKE.sha256, 0), 1000)
+READER = Reader(FakeNetwork(), TOKENISER, HEADS.pii, FAKE.sha256, 0)
+NOTHING = KnownTexts(FAKE.sha256, 0)
+PLANNER = Planner(FAKE, TOKENISER, READER, NOTHING, 1000)
 LONG = " ".join("abcdefghijklmnopqrstuvwxyz0123456789")
 
 
@@ -95,7 +100,7 @@ def test_a_text_nobody_looked_at_is_not_covered() -> None:
 
 def test_a_text_cut_before_it_was_tokenised_is_not_covered() -> None:
     need = Encode(GUARDS, "", (LONG,))
-    small = Planner(FAKE, TOKENISER, PLANNER.reader, 36)
+    small = Planner(FAKE, TOKENISER, READER, NOTHING, 36)
     plan = small.draw(need, (), lambda: True)
     encoded = conclude(need, plan, read(plan), {}, HEADS)
     assert isinstance(encoded, Encoded)
@@ -136,6 +141,19 @@ def test_a_window_with_two_uses_costs_once() -> None:
     assert (first.of, second.of) == ("focus", "scan 1")
     assert first.seconds > 0 == second.seconds
     assert (first.remembered, second.remembered) == (False, True)
+
+
+def test_a_known_text_answers_for_itself_in_one_line_of_the_trace() -> None:
+    need = Encode(GUARDS, "", ("old", "new"))
+    plan = planned(need)
+    known = replace(plan, scans={**plan.scans, "old": Known(Scan(0.7), 300, 900)})
+    encoded = conclude(need, known, read(known), {}, HEADS)
+    assert isinstance(encoded, Encoded)
+    assert encoded.scans["old"] == Scan(0.7)
+    assert encoded.windows[0] == Window("scan 1", 0, 900, 300, 0.0, remembered=True)
+    assert encoded.windows[1].of == "scan 2"
+    nothing_new = replace(plan, scans={"old": Known(Scan(0.7), 300, 900)})
+    assert isinstance(conclude(Encode(GUARDS, "", ("old",)), nothing_new, {}, {}, HEADS), Encoded)
 
 
 NAMES = st.sampled_from(["John Smith", "J\u200bohn Smith", "\uff2aohn  Smith", "john smith"])

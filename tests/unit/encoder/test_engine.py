@@ -47,6 +47,21 @@ def test_a_conversation_costs_its_new_turns(turns: list[str]) -> None:
     one.close()
 
 
+def test_texts_of_earlier_turns_are_not_even_tokenised(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = encoder()
+    first, second = babble(40), babble(20, 1)
+    before = one.answer_now(Encode(GUARDS, "", (first,)))
+    read: list[str] = []
+    tokenise = one.tokeniser.read
+    monkeypatch.setattr(one.tokeniser, "read", lambda text: read.append(text) or tokenise(text))
+    after = one.answer_now(Encode(GUARDS, "", (first, second)))
+    assert read == [second]
+    assert isinstance(before, Encoded)
+    assert isinstance(after, Encoded)
+    assert after.scans[first] == before.scans[first]
+    one.close()
+
+
 def test_answers_come_to_an_event_loop() -> None:
     one = encoder(threads=2)
 

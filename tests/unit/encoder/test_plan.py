@@ -1,11 +1,12 @@
 """What has to be read: the focus first, the newest text before older ones, nothing twice."""
 
 from tests.unit.encoder.fakes import ALL, GUARDS, FakeNetwork, artefact, vocabulary
-from waypost.encoder.plan import Planner
+from waypost.encoder.known import Known, KnownTexts
+from waypost.encoder.plan import Planner, Scanned
 from waypost.encoder.reader import Done, Reader
 from waypost.encoder.tokenise import Tokeniser
 from waypost.needs import Encode
-from waypost.signals.base import Examples
+from waypost.signals.base import Examples, Scan
 
 TOKENISER = Tokeniser(vocabulary())
 FAKE = artefact()
@@ -14,7 +15,7 @@ LONG = " ".join("abcdefghijklmnopqrstuvwxyz0123456789")
 
 def planner(most: int = 1000) -> Planner:
     reader = Reader(FakeNetwork(), TOKENISER, FAKE.heads.pii, FAKE.sha256, 0)
-    return Planner(FAKE, TOKENISER, reader, most)
+    return Planner(FAKE, TOKENISER, reader, KnownTexts(FAKE.sha256, 100_000), most)
 
 
 def yes() -> bool:
@@ -63,20 +64,20 @@ def test_a_text_beyond_the_limit_is_cut_and_older_ones_are_left_out() -> None:
     plan = planner(36).draw(Encode(GUARDS, "", ("old", LONG)), (), yes)
     assert plan.scans["old"] is None
     scanned = plan.scans[LONG]
-    assert scanned is not None
+    assert isinstance(scanned, Scanned)
     assert scanned.text.share == 36 / len(LONG)
     assert len(scanned.text.tokens) == 18
 
 
 def test_no_text_is_begun_once_time_is_up() -> None:
-    times = iter([True, False])
+    times = iter([True, False, False])
     plan = planner().draw(Encode(GUARDS, "", ("a", "b", "c")), (), lambda: next(times))
     assert [text for text, scanned in plan.scans.items() if scanned] == ["c"]
 
 
 def test_a_text_of_nothing_has_no_windows() -> None:
     plan = planner().draw(Encode(GUARDS, "", ("\u200b", "")), (), yes)
-    assert [scanned and scanned.pieces for scanned in plan.scans.values()] == [(), ()]
+    assert [isinstance(scanned, Scanned) and scanned.pieces for scanned in plan.scans.values()] == [(), ()]
 
 
 def test_only_the_ends_of_a_huge_focus_are_looked_at() -> None:
@@ -101,3 +102,23 @@ def test_an_empty_focus_is_a_window_of_its_own() -> None:
     plan = planner().draw(Encode(ALL), (), yes)
     assert plan.focus is not None
     assert plan.focus.tokens == 2
+
+
+def test_a_text_read_to_its_end_is_not_looked_at_again() -> None:
+    one, need = planner(), Encode(GUARDS, "", ("old", LONG))
+    plan = one.draw(need, (), yes)
+    one.keep(plan, {"old": Scan(0.2), LONG: Scan(0.1, (), 0.5)})
+    old, new = one.draw(need, (), yes).scans.values()
+    assert old == Known(Scan(0.2), 5, 3)
+    assert isinstance(new, Scanned)
+
+
+def test_what_is_known_costs_nothing_and_is_told_when_time_is_up() -> None:
+    one, need = planner(40), Encode(GUARDS, "", ("a", "b" * 30, "c" * 30))
+    one.keep(one.draw(need, (), yes), {text: Scan() for text in need.scan})
+    scans = one.draw(Encode(GUARDS, "", (*need.scan, "d" * 30)), (), yes).scans
+    assert isinstance(scans["d" * 30], Scanned)
+    assert isinstance(scans["c" * 30], Known)
+    scans = one.draw(Encode(GUARDS, "", (*need.scan, "e")), (), lambda: False).scans
+    assert isinstance(scans["c" * 30], Known)
+    assert scans["e"] is None

@@ -10,6 +10,7 @@ import pytest
 from tests.unit.encoder.fakes import ALL, GUARDS, FakeNetwork, artefact, babble, vocabulary
 from waypost.encoder import question
 from waypost.encoder.conclude import LATE
+from waypost.encoder.known import KnownTexts
 from waypost.encoder.plan import Planner
 from waypost.encoder.pool import Pool
 from waypost.encoder.question import BUSY, Question
@@ -42,7 +43,8 @@ class Bench:
         self.network = network or FakeNetwork()
         self.settings = EncoderSettings(**settings)
         self.reader = Reader(self.network, TOKENISER, FAKE.heads.pii, FAKE.sha256, 1_000_000)
-        self.planner = Planner(FAKE, TOKENISER, self.reader, 1_000_000)
+        known = KnownTexts(FAKE.sha256, 1_000_000)
+        self.planner = Planner(FAKE, TOKENISER, self.reader, known, 1_000_000)
         self.pool = Pool(1, self.settings.queue_tokens)
 
     def ask(self, need: Encode, prepared: Mapping[Any, Any] = {}) -> Question:
