@@ -17,7 +17,7 @@ from waypost.encoder.manifest import Check, Heads
 from waypost.encoder.reader import Network, Reading
 from waypost.encoder.tokenise import LOWER
 
-TOLERANCE: Final = 0.05
+TOLERANCE: Final = 0.1
 """Most that probabilities may differ from the stored ones: the largest of each text, on average."""
 
 LENGTHS: Final = (32, 128)

@@ -20,19 +20,16 @@ SPECIAL, DIGITS, LOWER, UPPER, CAPITAL, TITLE, LETTERS, WITH_DIGIT, OTHER = rang
 
 
 def shape(word: str) -> int:
-    """The shape of one word; `SPECIAL` is for tokens that are no word."""
+    """The shape of one word, by the table the network was trained with; `SPECIAL` is for tokens of no word."""
     if not word.isalpha():
         if word.isdigit():
             return DIGITS
-        if any(map(str.isdigit, word)):
-            return WITH_DIGIT
-        if not any(map(str.isalpha, word)):
-            return OTHER
+        return WITH_DIGIT if any(map(str.isdigit, word)) else OTHER
     if word.islower():
         return LOWER
     if word.isupper():
         return UPPER if len(word) > 1 else CAPITAL
-    return TITLE if word.istitle() else LETTERS
+    return TITLE if word[0].isupper() and word[1:].islower() else LETTERS
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -46,7 +46,7 @@ def tokeniser(folder: Path) -> Tokeniser:
         ("McDonald", LETTERS),
         ("iPhone", LETTERS),
         ("田", LETTERS),
-        ("नमस्ते", LETTERS),
+        ("नमस्ते", OTHER),
         ("A1", WITH_DIGIT),
         ("b2b", WITH_DIGIT),
         (",", OTHER),
