@@ -29,7 +29,9 @@ def test_no_file_names_a_machine(pattern: re.Pattern[str]) -> None:
 
 
 def test_nothing_in_the_source_is_unfinished() -> None:
-    assert lines(UNFINISHED, [path for path in tracked() if path.is_relative_to(SRC)]) == []
+    # Word banks are prose in many languages; "todo" is Spanish.
+    code = [path for path in tracked() if path.is_relative_to(SRC) and "banks" not in path.parts]
+    assert lines(UNFINISHED, code) == []
 
 
 def test_no_test_can_be_skipped() -> None:

@@ -1,6 +1,7 @@
 """Deterministic choices; numpy's generator, so that a seed means the same everywhere."""
 
 import re
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
@@ -14,7 +15,7 @@ _SLOT = re.compile(r"\{([a-z_]+)\}")
 
 def generator(seed: int, *names: str) -> Generator:
     """A stream of its own for each generator, so that adding one does not change the others."""
-    return np.random.default_rng([seed, *(int.from_bytes(name.encode()) % 2**32 for name in names)])
+    return np.random.default_rng([seed, *(zlib.crc32(name.encode()) for name in names)])
 
 
 def pick(rng: Generator, items: Sequence[T]) -> T:
