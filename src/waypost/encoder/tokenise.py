@@ -20,7 +20,7 @@ SPECIAL, DIGITS, LOWER, UPPER, CAPITAL, TITLE, LETTERS, WITH_DIGIT, OTHER = rang
 
 
 def shape(word: str) -> int:
-    """The shape of one word, by the table the network was trained with; `SPECIAL` is for tokens of no word."""
+    """The shape of one word, by the table the network was trained with; `SPECIAL` is for no word at all."""
     if not word.isalpha():
         if word.isdigit():
             return DIGITS

@@ -4,7 +4,7 @@ from itertools import pairwise, product
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from waypost.encoder.heads import Floats
@@ -80,6 +80,7 @@ def test_the_path_is_the_best_of_all_valid_ones(given_logits: list[list[int]], b
     """Against every sequence of tags there is, scored as the search scores them."""
     chances = np.exp(np.array(given_logits, np.float64))
     chances /= chances.sum(axis=1, keepdims=True)
+    assume((chances[:, NONE] < 0.98).all())  # others are left out of the search
     scores = np.log(chances + 1e-6)
     scores[:, NONE] += bias
 
@@ -96,7 +97,7 @@ def test_the_path_is_the_best_of_all_valid_ones(given_logits: list[list[int]], b
     path = [NONE] * len(scores)
     for tag in found:
         path[tag.start : tag.end] = [2 * tag.type + 1, *[2 * tag.type + 2] * (tag.end - tag.start - 1)]
-    assert total(tuple(path)) == pytest.approx(best, abs=0.05)  # words surely NONE are not searched
+    assert total(tuple(path)) == pytest.approx(best, abs=0.01)
 
 
 def named(tagger: Tagger, text: str, *tags: tuple[int, str]) -> list[tuple[str, str]]:
