@@ -35,7 +35,7 @@ LONG: Final = 1500
 _ABROAD: Final = 0.12
 _SLIPS: Final = 0.10
 # Of the English texts. The others are nearly all short, so that in all half is short, 35% medium, 15% long.
-_LENGTHS: Final = ((SHORT, 0.435), (MEDIUM, 0.395), (LONG, 0.17))
+_LENGTHS: Final = ((SHORT, 0.45), (MEDIUM, 0.39), (LONG, 0.16))
 _WITH_CONTEXT: Final = 0.55
 _ATTEMPTS: Final = 24
 _PROBES: Final = 6
@@ -153,11 +153,11 @@ def _english(rng: draw.Generator, shelf: Shelf) -> Drawn:
 def _compose(rng: draw.Generator, shelf: Shelf, limit: int) -> Drawn:
     with_context = limit == MEDIUM and draw.chance(rng, _WITH_CONTEXT)
     template, wording, text = _drawn(rng, shelf.bank, shelf.by_length[SHORT if with_context else limit])
-    if template.kind in {"frames", "questions"}:
-        text = _courtesies(rng, text, "en", wording)
     if with_context and wording.intent not in _BARE:
         context = render(rng, draw.pick(rng, shelf.bank.contexts), shelf.bank.terms)
-        text = f"{context}{draw.pick(rng, (' ', ' ', ' ', chr(10)))}{text}"
+        text = _closed(rng, f"{context}{draw.pick(rng, (' ', ' ', ' ', chr(10)))}{text}", "en")
+    elif template.kind in {"frames", "questions"}:
+        text = _courtesies(rng, text, "en", wording)
     if template.kind == "posts" and limit == LONG:
         text = f"{text} {_elaboration(rng, shelf.bank)}"
     return template, wording, mend_articles(text)
@@ -177,15 +177,19 @@ def _drawn(rng: draw.Generator, bank: Bank, templates: Sequence[Template]) -> Dr
 def _courtesies(rng: draw.Generator, text: str, language: str, wording: Wording) -> str:
     if wording.intent in _BARE:
         return text
-    common = courtesies()
     if draw.chance(rng, 0.08):
-        opener = draw.pick(rng, common.openers[language])
+        opener = draw.pick(rng, courtesies().openers[language])
         runs_on = not opener.endswith((":", "!")) and _FIRST.match(text)
         text = f"{opener} {text[0].lower() + text[1:] if runs_on else text}"
-    if draw.chance(rng, 0.12):
-        closer = render(rng, draw.pick(rng, common.closers[language]), common.terms)
-        text = f"{text}{'' if text[-1] in '.?!:' else '.'} {closer}"
-    return text
+    return _closed(rng, text, language)
+
+
+def _closed(rng: draw.Generator, text: str, language: str) -> str:
+    if not draw.chance(rng, 0.12):
+        return text
+    common = courtesies()
+    closer = render(rng, draw.pick(rng, common.closers[language]), common.terms)
+    return f"{text}{'' if text[-1] in '.?!:' else '.'} {closer}"
 
 
 def _limit(rng: draw.Generator) -> int:
