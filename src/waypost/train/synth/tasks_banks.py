@@ -46,15 +46,18 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """Something to paste: `facts` has `text`, `topic` and, for code, `lang`, `tag`, `purpose`, `symptom`, `error`.
+    """Something to paste.
 
     Attributes:
+        facts: `text`, `topic` and, for code, `lang`, `tag`, `purpose`, `symptom`, `error`.
         plain: everyday text of no school subject.
+        tags: narrower kinds it also belongs to, such as a mail that names a `price`.
     """
 
     kind: str
     facts: Mapping[str, str]
     plain: bool
+    tags: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,10 @@ class Voice:
     Attributes:
         frames: by intent.
         material: by the kind that a frame names.
-        openers: in front of a wish, as `closers` behind it and `contexts` around it; none hints at an intent.
+        openers: in front of a wish, as `closers` behind it; neither hints at an intent, nor do the contexts.
+        contexts: backgrounds around a wish, in sets; one of each set may stand together.
+        layouts: how a wish and prose stand together, as `code_layouts` for a wish and code.
+        plain_layouts: those without words of their own.
     """
 
     language: str
@@ -72,35 +78,27 @@ class Voice:
     material: Mapping[str, tuple[Material, ...]]
     openers: tuple[str, ...]
     closers: tuple[str, ...]
-    contexts: tuple[str, ...]
+    contexts: tuple[tuple[str, ...], ...]
+    layouts: tuple[str, ...]
+    code_layouts: tuple[str, ...]
+    plain_layouts: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Banks:
-    """Everything on file.
-
-    Attributes:
-        layouts: how a wish and prose stand together, as `code_layouts` for a wish and code.
-    """
+    """Everything on file."""
 
     english: Voice
     others: tuple[Voice, ...]
-    layouts: tuple[str, ...]
-    code_layouts: tuple[str, ...]
 
 
 @cache
 def load() -> Banks:
     """The banks of the package, read once."""
     shared = _read("tasks")
-    code = _material("code", _read("tasks_code")["code"])
-    languages = {name: _language(name, table, code) for name, table in _read("tasks_languages").items()}
-    return Banks(
-        english=_english(shared, code, languages.values()),
-        others=tuple(languages.values()),
-        layouts=tuple(shared["layouts"]["forms"]),
-        code_layouts=tuple(shared["layouts"]["code"]),
-    )
+    code = _code_kinds(_material("code", _read("tasks_code")["code"]))
+    others = tuple(_language(name, table, code, shared) for name, table in _read("tasks_languages").items())
+    return Banks(_english(shared, code, others), others)
 
 
 def _read(name: str) -> dict[str, Any]:
@@ -108,31 +106,50 @@ def _read(name: str) -> dict[str, Any]:
     return tomllib.loads(file.read_text(encoding="utf-8"))
 
 
-def _english(shared: dict[str, Any], code: tuple[Material, ...], others: Iterable[Voice]) -> Voice:
-    material = {kind: _material(kind, items) for kind, items in _read("tasks_material").items()}
-    material["passage"] = _material("passage", _read("tasks_passages")["passage"])
-    material["two"] = material["passage"]
-    material["text"] = (*material["passage"], *material["mail"], *material["transcript"])
-    material["foreign"] = tuple(piece for voice in others for piece in voice.material["text"])
+def _english(
+    shared: dict[str, Any], code: dict[str, tuple[Material, ...]], others: tuple[Voice, ...]
+) -> Voice:
     tables = {intent: table for name in _FRAME_FILES for intent, table in _read(name).items()}
     return Voice(
         language=ENGLISH,
         frames={intent: _frames(intent, table, shared["slots"]) for intent, table in tables.items()},
-        material=material | _code_kinds(code),
+        material=_english_material(others) | code,
         openers=tuple(shared["openers"]["lines"]),
         closers=tuple(shared["closers"]["lines"]),
-        contexts=tuple(shared["contexts"]["lines"]),
+        contexts=(tuple(shared["contexts"]["people"]), tuple(shared["contexts"]["moments"])),
+        layouts=tuple(shared["layouts"]["forms"]),
+        code_layouts=tuple(shared["layouts"]["code"]),
+        plain_layouts=tuple(shared["layouts"]["wordless"]),
     )
 
 
-def _language(name: str, table: dict[str, Any], code: tuple[Material, ...]) -> Voice:
+def _english_material(others: tuple[Voice, ...]) -> dict[str, tuple[Material, ...]]:
+    kinds = {kind: _material(kind, items) for kind, items in _read("tasks_material").items()}
+    kinds["passage"] = _material("passage", _read("tasks_passages")["passage"])
+    everything = [piece for pieces in kinds.values() for piece in pieces]
+    tags = sorted({tag for piece in everything for tag in piece.tags})
+    return {
+        **kinds,
+        **{tag: tuple(piece for piece in everything if tag in piece.tags) for tag in tags},
+        "two": kinds["passage"],
+        "text": (*kinds["passage"], *kinds["mail"], *kinds["transcript"]),
+        "foreign": tuple(piece for voice in others for piece in voice.material["text"]),
+    }
+
+
+def _language(
+    name: str, table: dict[str, Any], code: dict[str, tuple[Material, ...]], shared: dict[str, Any]
+) -> Voice:
     return Voice(
         language=name,
         frames={intent: _frames(intent, table[intent], table["slots"]) for intent in INTENTS},
-        material={"text": _material("passage", table["passage"])} | _code_kinds(code),
+        material={"text": _material("passage", table["passage"])} | code,
         openers=tuple(table["openers"]),
         closers=tuple(table["closers"]),
-        contexts=tuple(table["contexts"]),
+        contexts=(tuple(table["contexts"]),),
+        layouts=tuple(shared["layouts"]["wordless"]),
+        code_layouts=tuple(shared["layouts"]["wordless_code"]),
+        plain_layouts=tuple(shared["layouts"]["wordless"]),
     )
 
 
@@ -149,6 +166,7 @@ def _material(kind: str, items: Iterable[dict[str, Any]]) -> tuple[Material, ...
             kind,
             MappingProxyType({name: value.strip() for name, value in item.items() if isinstance(value, str)}),
             bool(item.get("plain", kind in _PLAIN_KINDS)),
+            tuple(item.get("tags", ())),
         )
         for item in items
     )
@@ -156,4 +174,5 @@ def _material(kind: str, items: Iterable[dict[str, Any]]) -> tuple[Material, ...
 
 def _code_kinds(code: tuple[Material, ...]) -> dict[str, tuple[Material, ...]]:
     failing = tuple(piece for piece in code if "error" in piece.facts)
-    return {"code": code, "code_error": failing, "error_only": failing}
+    functions = tuple(piece for piece in code if "function" in piece.tags)
+    return {"code": code, "function": functions, "code_error": failing, "error_only": failing}
