@@ -127,23 +127,31 @@ def _english_material(others: tuple[Voice, ...]) -> dict[str, tuple[Material, ..
     kinds = {kind: _material(kind, items) for kind, items in _read("tasks_material").items()}
     kinds["passage"] = _material("passage", _read("tasks_passages")["passage"])
     everything = [piece for pieces in kinds.values() for piece in pieces]
-    tags = sorted({tag for piece in everything for tag in piece.tags})
     return {
         **kinds,
-        **{tag: tuple(piece for piece in everything if tag in piece.tags) for tag in tags},
+        **_by_tag(everything),
         "two": kinds["passage"],
         "text": (*kinds["passage"], *kinds["mail"], *kinds["transcript"]),
         "foreign": tuple(piece for voice in others for piece in voice.material["text"]),
     }
 
 
+def _by_tag(pieces: Iterable[Material]) -> dict[str, tuple[Material, ...]]:
+    tagged: dict[str, tuple[Material, ...]] = {}
+    for piece in pieces:
+        for tag in piece.tags:
+            tagged[tag] = (*tagged.get(tag, ()), piece)
+    return tagged
+
+
 def _language(
     name: str, table: dict[str, Any], code: dict[str, tuple[Material, ...]], shared: dict[str, Any]
 ) -> Voice:
+    passages = _material("passage", table["passage"])
     return Voice(
         language=name,
         frames={intent: _frames(intent, table[intent], table["slots"]) for intent in INTENTS},
-        material={"text": _material("passage", table["passage"])} | code,
+        material={"text": passages} | _by_tag(passages) | code,
         openers=tuple(table["openers"]),
         closers=tuple(table["closers"]),
         contexts=(tuple(table["contexts"]),),
@@ -174,5 +182,4 @@ def _material(kind: str, items: Iterable[dict[str, Any]]) -> tuple[Material, ...
 
 def _code_kinds(code: tuple[Material, ...]) -> dict[str, tuple[Material, ...]]:
     failing = tuple(piece for piece in code if "error" in piece.facts)
-    functions = tuple(piece for piece in code if "function" in piece.tags)
-    return {"code": code, "function": functions, "code_error": failing, "error_only": failing}
+    return {"code": code, "code_error": failing, "error_only": failing, **_by_tag(code)}
