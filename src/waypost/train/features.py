@@ -6,20 +6,21 @@ from the *quantised* trunk: what quantisation does to them is then learned away.
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
 
+from waypost.encoder.tokenise import Tokeniser, Tokens
 from waypost.train.progress import Progress
 from waypost.train.rows import PII_TYPES, Personal, Row
 
 WINDOW: Final = 256
 _BODY: Final = WINDOW - 2
+_HEAD: Final = 192
 _GROUP: Final = 16
 _CLS, _SEP = 101, 102
 IGNORED: Final = -100
@@ -60,9 +61,7 @@ class Reader:
     """
 
     def __init__(self, tokenizer: Path, trunk: Path, cache: Path) -> None:
-        self._tokenizer: Any = Tokenizer.from_file(str(tokenizer))
-        self._tokenizer.no_padding()
-        self._tokenizer.no_truncation()
+        self._tokeniser = Tokeniser(tokenizer.read_bytes())
         options = onnxruntime.SessionOptions()
         self._options, self._trunk = options, trunk
         self._trunk_digest = hashlib.sha256(trunk.read_bytes()).digest()
@@ -112,70 +111,43 @@ class Reader:
         unfinished.rename(path)
 
     def windows(self, row: Row) -> list[Item]:
-        """The stretches of a row that its labels are true of, at most three."""
-        encoding = self._tokenizer.encode(row.text, add_special_tokens=False)
-        ids = np.asarray(encoding.ids, np.int64)
-        offsets: list[tuple[int, int]] = encoding.offsets
-        shapes = word_shapes(row.text, encoding.word_ids, offsets)
-        tags = _tags(offsets, row.personal) if row.personal is not None else None
+        """The stretches of a row that its labels are true of, cut as the engine cuts them."""
+        tokens = self._tokeniser.read(row.text)
+        tags = _tags(tokens, row.personal) if row.personal is not None else None
+        if len(tokens) <= _BODY:
+            return [_item(row, tokens, tags, np.arange(len(tokens)))]
         items: list[Item] = []
-        for start in _starts(row, len(ids)):
-            stop = start + _BODY
-            items.append(
-                Item(
-                    row,
-                    np.concatenate(([_CLS], ids[start:stop], [_SEP])),
-                    np.concatenate(([0], shapes[start:stop], [0])),
-                    np.concatenate(([IGNORED], tags[start:stop], [IGNORED]))
-                    if tags is not None
-                    else np.empty(0, np.int64),
-                )
-            )
+        if row.domain or row.intent or row.difficulty is not None:
+            # What is asked stands at either end, and the engine reads both.
+            cut = np.concatenate((np.arange(_HEAD), np.arange(len(tokens) - _BODY + _HEAD, len(tokens))))
+            items.append(_item(replace(row, attack=None, personal=None), tokens, None, cut))
+        scanned = replace(row, domain=None, intent=None, difficulty=None)
+        for start in _starts(row, len(tokens)):
+            items.append(_item(scanned, tokens, tags, np.arange(start, start + _BODY)))
         return items
+
+
+def _item(row: Row, tokens: Tokens, tags: NDArray[np.int64] | None, cut: NDArray[np.intp]) -> Item:
+    return Item(
+        row,
+        np.concatenate(([_CLS], tokens.ids[cut], [_SEP])),
+        np.concatenate(([0], tokens.shapes[cut], [0])),
+        np.empty(0, np.int64) if tags is None else np.concatenate(([IGNORED], tags[cut], [IGNORED])),
+    )
 
 
 def _starts(row: Row, length: int) -> list[int]:
     """Where windows begin. An attack may stand in one place only, so only windows sure to hold it count."""
-    last = max(0, length - _BODY)
-    if not last:
-        return [0]
+    last = length - _BODY
     if row.attack:
-        return {"end": [last], "middle": []}.get(row.kind, [0])
+        return {"start": [0], "end": [last], "middle": [], "indirect": []}.get(row.kind, [0])
     return sorted({0, last // 2, last})
 
 
-def word_shapes(
-    text: str, words: Sequence[int | None], offsets: Sequence[tuple[int, int]]
-) -> NDArray[np.int64]:
-    """Shape of the word each token belongs to, by the table of the model card."""
-    spans: dict[int, tuple[int, int]] = {}
-    for word, (start, end) in zip(words, offsets, strict=True):
-        if word is not None:
-            first, last = spans.get(word, (start, end))
-            spans[word] = (min(first, start), max(last, end))
-    shape = {word: _shape(text[start:end]) for word, (start, end) in spans.items()}
-    return np.asarray([0 if word is None else shape[word] for word in words], np.int64)
-
-
-def _shape(word: str) -> int:  # noqa: PLR0911 - one line for each shape of the table
-    if word.isdigit():
-        return 1
-    if not word.isalpha():
-        return 7 if any(char.isdigit() for char in word) else 8
-    if word.islower():
-        return 2
-    if word.isupper():
-        return 3 if len(word) > 1 else 4
-    if word[0].isupper() and word[1:].islower():
-        return 5
-    return 6
-
-
-def _tags(offsets: Sequence[tuple[int, int]], spans: Sequence[Personal]) -> NDArray[np.int64]:
-    tags = np.zeros(len(offsets), np.int64)
+def _tags(tokens: Tokens, spans: Sequence[Personal]) -> NDArray[np.int64]:
+    tags = np.zeros(len(tokens), np.int64)
     for span in spans:
         begin = 1 + 2 * PII_TYPES.index(span.type)
-        for n, (start, end) in enumerate(offsets):
-            if start < span.end and end > span.start:
-                tags[n] = begin if start <= span.start else begin + 1
+        inside = np.flatnonzero((tokens.starts < span.end) & (tokens.ends > span.start))
+        tags[inside] = np.where(tokens.starts[inside] <= span.start, begin, begin + 1)
     return tags

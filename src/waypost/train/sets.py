@@ -173,7 +173,6 @@ _DOLLY: Final = {
     "information_extraction": "extraction",
     "classification": "extraction",
     "summarization": "summarization",
-    "creative_writing": "creative_writing",
 }
 
 
@@ -185,9 +184,8 @@ def _guard(name: str, group: Callable[[Json], str] = lambda _: "=") -> Callable[
     def read(raw: Json) -> Row | None:
         if raw.get("cue") == 0:
             return None  # personas without any wording of a jailbreak: nobody says what they are
-        return Row(
-            raw["text"], name, group(raw), attack=bool(raw.get("attack", 0)), kind=raw.get("variant") or ""
-        )
+        kind = raw.get("position") or raw.get("variant") or ""
+        return Row(raw["text"], name, group(raw), attack=bool(raw.get("attack", 0)), kind=kind)
 
     return read
 
