@@ -1,16 +1,17 @@
-"""The network: MiniLM as a frozen trunk, its own top for the embedding, and a twin top for every learned head.
+"""The network: MiniLM as a frozen trunk, its own top for the embedding, and a twin top for learned heads.
 
     tokens -> embeddings, layers 0-3 -+- layers 4-5 as published -> mean -> unit length -> embedding
-                                      +- word shapes + layers 4-5, trained -> pooled -> domain, intent, difficulty
-                                                                           -> pooled -> jailbreak
-                                                                           -> each token -> PII tags
+                                      +- word shapes + layers 4-5, trained
+                                          +- pooled -> domain, intent, difficulty
+                                          +- pooled -> jailbreak
+                                          +- each token -> PII tags
 
 No weight on the way to the embedding is trained, so heads can be trained again without any index of
 embeddings going stale. BERT as in Devlin et al. 2018, with the sizes of all-MiniLM-L6-v2.
 """
 
-from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -89,15 +90,20 @@ class Heads(NamedTuple):
 
 
 class Twin(nn.Module):
-    """The trained top; starts as a copy of the published layers 4-5 and mean pooling."""
+    """The trained top; starts as a copy of the published layers 4-5 and mean pooling.
 
-    def __init__(self) -> None:
+    Attributes:
+        domains: what the domain head tells apart, in the order of its outputs.
+    """
+
+    def __init__(self, domains: Sequence[str] = DOMAINS) -> None:
         super().__init__()
+        self.domains = tuple(domains)
         self.shapes = nn.Embedding(SHAPES, HIDDEN)
         self.layers = nn.ModuleList(Layer() for _ in range(LAYERS - TRUNK_LAYERS))
         self.pool = nn.Linear(HIDDEN, 2)
         self.dropout = nn.Dropout(0.1)
-        self.domain = nn.Linear(HIDDEN, len(DOMAINS))
+        self.domain = nn.Linear(HIDDEN, len(self.domains))
         self.intent = nn.Linear(HIDDEN, len(INTENTS))
         self.difficulty = nn.Linear(HIDDEN, 1)
         self.jailbreak = nn.Linear(HIDDEN, 2)
@@ -124,7 +130,7 @@ class Twin(nn.Module):
 class Whole(nn.Module):
     """What is exported: one pass, six outputs."""
 
-    def __init__(self, trunk: Trunk, top: nn.ModuleList, twin: Twin) -> None:
+    def __init__(self, trunk: Trunk, top: "nn.ModuleList[Layer]", twin: Twin) -> None:
         super().__init__()
         self.trunk, self.top, self.twin = trunk, top, twin
 
@@ -146,9 +152,11 @@ def additive(attention_mask: Tensor) -> Tensor:
     return ((1.0 - attention_mask.to(torch.float32)) * _MASKED)[:, None, None, :]
 
 
-def load_base(weights: Mapping[str, Any]) -> tuple[Trunk, nn.ModuleList, Twin]:
+def load_base(
+    weights: Mapping[str, Tensor], domains: Sequence[str] = DOMAINS
+) -> tuple[Trunk, "nn.ModuleList[Layer]", Twin]:
     """Trunk, published top and a fresh twin from the published weights by their published names."""
-    trunk, twin = Trunk(), Twin()
+    trunk, twin = Trunk(), Twin(domains)
     top = nn.ModuleList(Layer() for _ in range(LAYERS - TRUNK_LAYERS))
     trunk.words.load_state_dict({"weight": weights["embeddings.word_embeddings.weight"]})
     trunk.positions.load_state_dict({"weight": weights["embeddings.position_embeddings.weight"]})
@@ -175,7 +183,7 @@ _PUBLISHED: Final = {
 }
 
 
-def _layer(weights: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+def _layer(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     layer = {
         f"{own}.{kind}": weights[f"{prefix}.{published}.{kind}"]
         for own, published in _PUBLISHED.items()
@@ -187,5 +195,5 @@ def _layer(weights: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     return layer
 
 
-def _named(weights: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+def _named(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {kind: weights[f"{prefix}.{kind}"] for kind in ("weight", "bias")}

@@ -1,4 +1,4 @@
-"""Progress bars that cost nothing where nobody looks: one line on a terminal, a line now and then elsewhere."""
+"""Progress: one line that is drawn over on a terminal, a line now and then elsewhere."""
 
 import sys
 import time

@@ -1,0 +1,70 @@
+"""Rows, windows and states of no meaning, and the published weights' shapes with nothing learned in them."""
+
+import string
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from tokenizers import Tokenizer
+from tokenizers.models import WordPiece
+from tokenizers.normalizers import BertNormalizer
+from tokenizers.pre_tokenizers import BertPreTokenizer
+
+from waypost.train.features import Features, Item
+from waypost.train.rows import Personal, Row
+
+SIZE = 384
+
+
+def row(text: str = "how tall is it?", source: str = "fake", group: str = "=", **labels: Any) -> Row:
+    return Row(text, source, group, **labels)
+
+
+def item(of: Row, length: int = 8, first: int = 0) -> Item:
+    """A window of so many tokens, special ones included; marked personal data is its second token."""
+    tags = np.full(length, -100 if of.personal is None else 0, np.int64)
+    for mark in of.personal or ():
+        tags[1] = 1 if isinstance(mark, Personal) else 0
+    tags[[0, -1]] = -100
+    ids = np.concatenate(([101], np.arange(2000, 1998 + length), [102]))
+    return Item(
+        of, ids, np.full(length, 2), tags if of.personal is not None else np.empty(0, np.int64), first
+    )
+
+
+def features(rows: Sequence[Row], lengths: Sequence[int] = (8,), seed: int = 0) -> Features:
+    """One window for each row; lengths take turns."""
+    items: list[Item] = []
+    first = 0
+    for number, each in enumerate(rows):
+        items.append(item(each, lengths[number % len(lengths)], first))
+        first += len(items[-1].ids)
+    states = np.random.default_rng(seed).normal(size=(first, SIZE)).astype(np.float16)
+    return Features(items, states)
+
+
+def mixed(count: int = 12) -> list[Row]:
+    """Rows that every kind of batch finds something in."""
+    marked = (Personal(0, 3, "PERSON"),)
+    return [
+        *(row(f"sum {n}", domain="math", intent="math_problem", attack=False) for n in range(count)),
+        *(row(f"verse {n}", "poems", intent="creative_writing", difficulty=0.25) for n in range(count)),
+        *(row(f"obey {n}", "attacks", attack=True) for n in range(count)),
+        *(row(f"Ann {n}", "people", personal=marked, annotated=frozenset({"PERSON"})) for n in range(count)),
+        *(row(f"none {n}", "people", personal=(), annotated=frozenset({"PERSON"})) for n in range(count)),
+    ]
+
+
+def vocabulary() -> bytes:
+    """A tokenizer of letters, digits and signs with BERT's special tokens at BERT's places."""
+    fillers = [f"[unused{n}]" for n in range(99)]
+    letters = string.printable.replace(string.whitespace, "")
+    pieces = [
+        "[PAD]", *fillers, "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{c}" for c in letters),
+    ]  # fmt: skip
+    model = WordPiece({piece: n for n, piece in enumerate(pieces)}, unk_token="[UNK]")
+    tokenizer = Tokenizer(model)
+    tokenizer.normalizer = BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = BertPreTokenizer()
+    tokenizer.add_special_tokens(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"])
+    return tokenizer.to_str().encode()
