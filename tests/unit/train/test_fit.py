@@ -117,7 +117,7 @@ def test_an_own_domain_is_a_label_like_the_others() -> None:
 
 
 def test_an_unmarked_token_may_be_of_a_type_that_the_source_leaves_out() -> None:
-    """GPE (tags 7, 8) is not annotated here: to take a word for a place costs nothing, for a person it does."""
+    """GPE, tags 7 and 8, is not annotated: to take a word for a place costs nothing, for a person it does."""
     clean = row("x", personal=(), annotated=frozenset({"PERSON"}))
     costs: list[float] = []
     for tag in (0, 7, 1):
