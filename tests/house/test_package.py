@@ -26,4 +26,4 @@ def test_wheel_holds_the_package_with_its_data(wheel: Path) -> None:
 
 
 def test_wheel_is_small(wheel: Path) -> None:
-    assert wheel.stat().st_size < 1_000_000
+    assert wheel.stat().st_size < 30_000_000  # 26 of them are the classifiers
