@@ -137,15 +137,22 @@ class Course:
 _FULL: Final = Course(
     "full",
     generated=(
-        Generated("attacks", "generate", 4000),
-        Generated("benign", "generate", 6000),
+        Generated("attacks", "generate", 5000),
+        Generated("benign", "generate", 7000),
         Generated("benign", "long_documents", 500),
         Generated("sciences", "generate", 6000),
         Generated("humanities", "generate", 6000),
         Generated("tasks", "generate", 6500),
-        Generated("personal", "generate", 5000),
+        Generated("personal", "generate", 6000),
     ),
-)
+    recipe=Recipe(steps=5200, tokens=1536, average=0.999),
+    weights=(
+        ("mmlu_pro", 3.0), ("mmlu", 1.5), ("clinc150", 0.6), ("hwu64", 0.6), ("banking77", 0.6),
+        ("gpteacher_roleplay", 0.7), ("gsm8k", 0.6), ("medquad", 0.6), ("mbpp", 0.6),
+        ("gpteacher_codegen", 0.7), ("synth:attacks", 2.0), ("synth:benign", 3.0), ("synth:personal", 1.5),
+        ("synth:sciences", 1.3), ("synth:humanities", 1.3), ("synth:tasks", 1.5),
+    ),
+)  # fmt: skip
 _SMOKE: Final = Course(
     "smoke",
     ("mmlu_pro", "gsm8k", "clinc150", "guard_deepset", "guard_benign_hardneg", "pii_synth"),
