@@ -8,10 +8,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from waypost.evaluate.figures import calibration_error
+
 Floats = NDArray[np.float64]
 
 _GOLDEN: Final = (math.sqrt(5) - 1) / 2
 _STEPS: Final = 60
+_NEWTON: Final = 30
+_STEP: Final = 0.05
+"""Of the search for a penalty."""
 
 
 def temperature(logits: Floats, labels: NDArray[np.int64]) -> float:
@@ -40,6 +45,22 @@ def _least(function: Callable[[float], float], low: float, high: float) -> float
     return (low + high) / 2
 
 
+def line(logits: Floats, shares: Floats) -> tuple[float, float]:
+    """Slope and bias with which sigmoid(slope * logit + bias) is nearest to shares in [0, 1]; Platt 1999.
+
+    1, 0 where there is nothing to learn from, or what there is would turn the order round.
+    """
+    design = np.stack([logits, np.ones_like(logits)], 1)
+    weights = np.array([1.0, 0.0])
+    for _ in range(_NEWTON):
+        said = 1 / (1 + np.exp(-(design @ weights)))
+        gradient = design.T @ (said - shares)
+        curvature = (design.T * (said * (1 - said))) @ design + 1e-6 * np.eye(2)
+        weights = weights - np.linalg.solve(curvature, gradient)
+    slope, bias = weights.tolist()
+    return (slope, bias) if math.isfinite(slope) and slope > 0 and math.isfinite(bias) else (1.0, 0.0)
+
+
 @dataclass(frozen=True, slots=True)
 class GuardScale:
     """P(attack) = sigmoid(margin / temperature + bias - length_penalty * ln(windows)).
@@ -63,7 +84,7 @@ def guard_scale(
     Args:
         margins: attack logit minus benign logit, per text.
         attacks: labels.
-        benign_sets: margins of hard benign texts by set.
+        benign_sets: margins of hard benign texts by set, at least one text.
         rate: share of false alarms that P >= 0.5 may cause, on the mean of the sets.
     """
     logits = np.stack([np.zeros_like(margins), margins], 1)
@@ -73,9 +94,11 @@ def guard_scale(
     def alarms(cut: float) -> float:
         return float(np.mean([(s > cut).mean() for s in sets]))
 
-    cuts = np.sort(np.concatenate(sets))
-    cut = next((float(c) for c in cuts if alarms(float(c)) <= rate), float(cuts[-1]))
-    return GuardScale(slope, -cut / slope, 0.0)
+    scores = np.unique(np.concatenate(sets))
+    place = next((n for n, score in enumerate(scores) if alarms(float(score)) <= rate), len(scores) - 1)
+    # Half way to the next: a text at the cut itself must not reach 0.5 by rounding.
+    above = float(scores[place + 1]) if place + 1 < len(scores) else float(scores[place]) + 0.1
+    return GuardScale(slope, -(float(scores[place]) + above) / 2 / slope, 0.0)
 
 
 def length_penalty(
@@ -94,17 +117,11 @@ def length_penalty(
     best = np.asarray([d.max() / scale.temperature + scale.bias for d in documents])
     size = np.log(np.asarray([len(d) for d in documents], np.float64))
     penalty = 0.0
-    while penalty < limit and float((best - penalty * size > 0).mean()) > rate:
-        penalty += 0.05
+    while penalty < limit and float((best - penalty * size >= 0).mean()) > rate:
+        penalty += _STEP
     return GuardScale(scale.temperature, scale.bias, round(penalty, 2))
 
 
-def expected_error(probabilities: Floats, correct: NDArray[np.bool_], bins: int = 15) -> float:
-    """Expected calibration error: mean gap between confidence and accuracy over equal bins."""
-    place = np.minimum((probabilities * bins).astype(int), bins - 1)
-    gap = 0.0
-    for b in range(bins):
-        here = place == b
-        if here.any():
-            gap += here.mean() * abs(float(probabilities[here].mean()) - float(correct[here].mean()))
-    return float(gap)
+def expected_error(probabilities: Floats, correct: NDArray[np.bool_]) -> float:
+    """Mean gap between confidence and accuracy over equal bins, Guo et al. 2017; 0 without rows."""
+    return calibration_error(probabilities, correct.astype(np.float64)).value or 0.0

@@ -98,13 +98,13 @@ class Aims:
 
     hard: tuple[str, ...] = (
         "awesome_prompts", "gpteacher_roleplay", "guard_mitre_frr_benign", "guard_benign_hardneg",
-        "self_instruct", "exercism", "synth:benign",
+        "self_instruct", "exercism", "synth:benign", "synth:attacks",
     )  # fmt: skip
     alarms: float = 0.01
     long_alarms: float = 0.04
     clean: float = 0.03
-    slope: float = 12.0
-    middle: float = 0.5
+    slope: float = 24.0
+    middle: float = 0.36
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,10 @@ from tokenizers.models import WordPiece
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
+from waypost.encoder.tokenise import Tokeniser, Tokens
 from waypost.train.features import Features, Item
-from waypost.train.rows import Personal, Row
+from waypost.train.readings import Reading, Tagged
+from waypost.train.rows import DOMAINS, INTENTS, PII_TYPES, Personal, Row
 
 SIZE = 384
 
@@ -68,3 +70,31 @@ def vocabulary() -> bytes:
     tokenizer.pre_tokenizer = BertPreTokenizer()
     tokenizer.add_special_tokens(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"])
     return tokenizer.to_str().encode()
+
+
+def tokens(text: str) -> Tokens:
+    return Tokeniser(vocabulary()).read(text)
+
+
+def reading(
+    of: Row, domain: int = 0, intent: int = 0, margins: Sequence[float] = (0.0,), **more: Any
+) -> Reading:
+    """What a network said: logits of 3 at one place, or of `sure`; tags of the words that `tagged` names."""
+    sure, difficulty, tagged = more.get("sure", 3.0), more.get("difficulty", 0.5), more.get("tagged", {})
+    read = tokens(of.text)
+    logits = np.zeros((len(read), 1 + 2 * len(PII_TYPES)), np.float32)
+    logits[:, 0] = 4
+    for word, (type_, score) in tagged.items():
+        start = of.text.index(word)
+        inside = (read.starts >= start) & (read.ends <= start + len(word))
+        logits[inside, 0] = 0
+        logits[inside, 1 + 2 * PII_TYPES.index(type_)] = np.log(score / (1 - score)) + np.log(42)
+    return Reading(
+        of,
+        np.eye(more.get("domains", len(DOMAINS)))[domain] * sure,
+        np.eye(len(INTENTS))[intent] * sure,
+        difficulty,
+        np.array([[0.0, margin] for margin in margins]),
+        read,
+        (Tagged((0, len(read)), logits),) if of.personal is not None else (),
+    )

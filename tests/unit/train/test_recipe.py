@@ -13,7 +13,7 @@ def test_a_course_names_sets_and_generators_that_exist(course: Course) -> None:
     known = {*SETS, *(each.name for each in course.generated)}
     assert {*course.sets} <= {*SETS}
     assert {name for name, _ in course.weights} <= known
-    assert {name for name in course.aims.hard if name not in SETS} <= {"synth:benign"}
+    assert {name for name in course.aims.hard if name not in SETS} <= {"synth:benign", "synth:attacks"}
     for each in course.generated:
         assert callable(getattr(importlib.import_module(f"waypost.train.synth.{each.module}"), each.function))
 

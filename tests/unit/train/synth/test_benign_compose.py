@@ -25,6 +25,11 @@ def test_framed_takes_every_frame_of_its_length_in_turn() -> None:
     assert {draft.group for draft in drafts} == wanted
 
 
+def test_no_frame_of_the_length_wanted_is_an_error() -> None:
+    with pytest.raises(ValueError, match="no frame has 9000 to 9001"):
+        next(compose.framed("x", "unsafe")(generator(0), Span(9000, 9001)))
+
+
 def test_verbatim_keeps_code_as_it_is() -> None:
     drafts = list(islice(compose.verbatim("code", "code", "snippet")(generator(0), MEDIUM), 60))
     assert any("set -euo pipefail\n" in draft.text for draft in drafts)

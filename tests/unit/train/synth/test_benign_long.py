@@ -37,13 +37,21 @@ def test_one_document_is_about_one_thing() -> None:
     assert len(named) <= 1
 
 
-@pytest.mark.parametrize("maker", [long.passages, long.pages, long.letters, long.results, long.exams])
+@pytest.mark.parametrize(
+    "maker", [long.passages, long.pages, long.letters, long.results, long.exams, long.exercises]
+)
 @pytest.mark.parametrize("span", [MEDIUM, LONG])
 def test_streams_bring_different_texts_near_their_length(maker: Maker, span: Span) -> None:
     drafts = list(islice(maker(generator(2), span), 80))
-    assert {draft.kind for draft in drafts} == {"documents"}
+    assert {draft.kind for draft in drafts} == {"code" if maker is long.exercises else "documents"}
     assert sum(len(draft.text) in span for draft in drafts) > 35
-    assert len({draft.text for draft in drafts}) > 70
+    assert len({draft.text for draft in drafts}) > 60
+
+
+def test_notices_come_with_questions() -> None:
+    texts = [draft.text for draft in islice(long.notices(generator(0), MEDIUM), 60)]
+    assert sum("?" in text or "all $ values" in text for text in texts) > 20
+    assert any("SUBJECT: " in text for text in texts)
 
 
 def test_a_bundle_never_meets_another_one() -> None:
