@@ -191,7 +191,11 @@ def org(rng: Generator, who: Someone) -> str:
 
 
 def city(rng: Generator, who: Someone) -> str:
-    """A town of the country where they live."""
+    """A town of the country where they live; one in six is on no map."""
+    if chance(rng, 1 / 6):
+        names = lists("names")[pick(rng, _shapes("near", who.locale))]
+        base = pick(rng, names["first"]) if chance(rng, 0.4) else pick(rng, names["last"])
+        return base + pick(rng, _country(who)["towns"])
     return pick(rng, _country(who)["cities"])
 
 
@@ -201,10 +205,11 @@ def nation(rng: Generator, who: Someone) -> str:
 
 
 def _street(rng: Generator, who: Someone) -> str:
-    country = _country(who)
+    country, names = _country(who), lists("names")[pick(rng, _shapes("near", who.locale))]
     if chance(rng, 0.12):
         return pick(rng, country["streets"])
-    word = _local_surname(rng, who.locale) if chance(rng, 0.12) else pick(rng, country["words"])
+    first, last = pick(rng, names["first"]), _surname(rng, names)
+    word = pick(rng, (first, last, f"{first} {last}") if chance(rng, 0.25) else country["words"])
     return country["compose"][0].format(word=word, kind=pick(rng, country["kinds"]))
 
 
