@@ -25,7 +25,16 @@ from waypost.train.synth.benign_compose import (
     talks,
     verbatim,
 )
-from waypost.train.synth.benign_long import exams, letters, long_texts, pages, passages, results
+from waypost.train.synth.benign_long import (
+    exams,
+    exercises,
+    letters,
+    long_texts,
+    notices,
+    pages,
+    passages,
+    results,
+)
 from waypost.train.synth.benign_roles import roles
 from waypost.train.synth.draw import Generator, generator
 
@@ -53,19 +62,20 @@ class Size:
 
 SIZES: Mapping[str, Size] = {
     "short": Size(Span(1, 120), 0.4, {
-        "trigger": 22, "play": 6, "security": 10, "unsafe": 11, "prompting": 4, "code": 6, "documents": 3,
-        "chat": 16, "foreign": 18, "encoded": 4,
+        "trigger": 22, "play": 5, "scenes": 3, "security": 10, "unsafe": 11, "prompting": 4, "code": 7,
+        "documents": 5, "chat": 16, "general": 10, "foreign": 18, "encoded": 4,
     }),
     "medium": Size(Span(120, 600), 0.35, {
-        "trigger": 4, "trigger_told": 11, "roles": 17, "persona": 2, "security": 3, "security_told": 6,
-        "unsafe": 1, "unsafe_told": 5, "prompting": 3, "assistants": 6, "code": 3, "snippets": 3,
-        "specifications": 4, "briefs": 5, "passages": 8, "letters": 4, "results": 5, "exams": 4, "talks": 1,
-        "chat": 2, "chat_told": 6, "foreign": 16, "encoded": 1,
+        "trigger": 4, "trigger_told": 11, "roles": 14, "scenes": 6, "persona": 2, "security": 3,
+        "security_told": 6, "unsafe": 1, "unsafe_told": 5, "prompting": 3, "assistants": 6, "code": 3,
+        "snippets": 4, "exercises": 2, "specifications": 4, "briefs": 5, "passages": 8, "letters": 3,
+        "notices": 5, "documents": 2, "results": 5, "exams": 4, "talks": 1, "chat": 2, "chat_told": 6,
+        "general_told": 3, "foreign": 16, "encoded": 1,
     }),
     "long": Size(Span(600, 3000), 0.25, {
-        "trigger_told": 7, "roles": 22, "security_told": 5, "unsafe_told": 3, "assistants": 11,
-        "specifications": 10, "briefs": 9, "passages": 15, "pages": 5, "letters": 6, "results": 8, "exams": 3,
-        "talks": 2, "chat_told": 5, "foreign": 6,
+        "trigger_told": 7, "roles": 20, "scenes_told": 2, "security_told": 5, "unsafe_told": 3,
+        "assistants": 11, "exercises": 5, "specifications": 10, "briefs": 9, "passages": 15, "pages": 5,
+        "letters": 6, "results": 8, "exams": 3, "talks": 2, "chat_told": 5, "foreign": 6,
     }),
 }  # fmt: skip
 """Attacks are given the same lengths, so that length alone tells nothing."""
@@ -75,6 +85,8 @@ STREAMS: Mapping[str, Maker] = {
     "trigger_told": explained("trigger_words", "trigger"),
     "play": framed("roleplay", "roleplay", "play"),
     "persona": framed("roleplay", "roleplay"),
+    "scenes": framed("roleplay", "scenes"),
+    "scenes_told": explained("roleplay", "scenes"),
     "roles": roles,
     "security": framed("security", "security"),
     "security_told": explained("security", "security", "explain", "llm", "howto", "study", "report"),
@@ -82,10 +94,12 @@ STREAMS: Mapping[str, Maker] = {
     "unsafe_told": explained("sounds_unsafe", "unsafe"),
     "prompting": verbatim("prompting", "prompting"),
     "assistants": assistants,
-    "code": framed("code", "code", "ask", "exercise"),
+    "code": framed("code", "code", "ask", "exercise", "input_output", "web"),
     "snippets": verbatim("code", "code", "snippet"),
+    "exercises": exercises,
     "specifications": specifications,
-    "documents": framed("documents", "documents", "short"),
+    "documents": framed("documents", "documents", "short", "fielded"),
+    "notices": notices,
     "briefs": briefs,
     "passages": passages,
     "pages": pages,
@@ -95,6 +109,8 @@ STREAMS: Mapping[str, Maker] = {
     "talks": talks,
     "chat": framed("chat", "chat"),
     "chat_told": explained("chat", "chat", "questions", "opinion", "support", "worry", "creative", "medium"),
+    "general": framed("chat", "general"),
+    "general_told": explained("chat", "general", "trivia", "health", "machines", "words"),
     "foreign": foreign,
     "encoded": verbatim("encoded", "encoded"),
 }

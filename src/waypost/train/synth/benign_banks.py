@@ -19,7 +19,8 @@ from waypost.train.synth.draw import Generator, fill, generator, pick
 
 FILES: Final = (
     "slots", "trigger", "roleplay", "security", "unsafe", "prompting", "code", "chat", "documents", "foreign",
-    "encoded", "writing", "long",
+    "encoded", "writing", "scenes", "general",
+    "long",
 )  # fmt: skip
 
 _CHOICE = re.compile(r"\[([^\[\]\n]*\|[^\[\]\n]*)\]")
@@ -113,7 +114,7 @@ def render(rng: Generator, template: str, fixed: Mapping[str, str] | None = None
     Raises:
         KeyError: a slot that no bank has.
     """
-    banks = Words(rng, {**slots(), **{slot: (word,) for slot, word in (fixed or {}).items()}})
+    banks = Words(rng, fixed or {})
     text = template
     for _ in range(4):
         text = fill(rng, _CHOICE.sub(lambda found: pick(rng, found[1].split("|")), text), banks)
@@ -137,18 +138,20 @@ def _article(found: re.Match[str]) -> str:
 
 
 class Words(Mapping[str, Sequence[str]]):
-    """Words by slot: those of the banks, and numbers, dates and codes made up when they are asked for.
+    """Words by slot: what is fixed, those of the banks, and codes made up when they are asked for.
 
     `{slot_cap}` is a word of `slot` that begins with a capital.
     """
 
-    def __init__(self, rng: Generator, fixed: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, rng: Generator, fixed: Mapping[str, str]) -> None:
         self._rng = rng
         self._fixed = fixed
 
     def __getitem__(self, slot: str) -> Sequence[str]:
         if slot in self._fixed:
-            return self._fixed[slot]
+            return (self._fixed[slot],)
+        if slot in slots():
+            return slots()[slot]
         if slot in MAKERS:
             return (MAKERS[slot](self._rng),)
         if slot.endswith("_cap"):
@@ -156,11 +159,10 @@ class Words(Mapping[str, Sequence[str]]):
         raise KeyError(slot)
 
     def __iter__(self) -> Iterator[str]:
-        yield from self._fixed
-        yield from MAKERS
+        yield from {**self._fixed, **slots(), **MAKERS}
 
     def __len__(self) -> int:
-        return len(self._fixed) + len(MAKERS)
+        return len({**self._fixed, **slots(), **MAKERS})
 
 
 def _number(low: int, high: int, width: int = 0) -> Callable[[Generator], str]:

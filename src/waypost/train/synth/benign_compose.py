@@ -52,7 +52,7 @@ def framed(kind: str, name: str, *sections: str) -> Maker:
     """Every frame of a file, or of some sections, whose usual length lies in the span, in turn."""
 
     def stream(rng: Generator, span: Span) -> Stream:
-        fitting = [frame for frame in frames(name, *sections) if frame.length in span]
+        fitting = _fitting(frames(name, *sections), span)
         for frame in deck(rng, fitting):
             yield Draft(_typed(rng, render(rng, frame.text), frame), frame.group, kind, frame.language)
 
@@ -63,11 +63,18 @@ def verbatim(kind: str, name: str, *sections: str) -> Maker:
     """As `framed`, for texts that nobody types: code, tables, encodings."""
 
     def stream(rng: Generator, span: Span) -> Stream:
-        fitting = [frame for frame in frames(name, *sections) if frame.length in span]
+        fitting = _fitting(frames(name, *sections), span)
         for frame in deck(rng, fitting):
             yield Draft(render(rng, frame.text), frame.group, kind, frame.language)
 
     return stream
+
+
+def _fitting(known: Sequence[Frame], span: Span) -> list[Frame]:
+    fitting = [frame for frame in known if frame.length in span]
+    if not fitting:
+        raise ValueError(f"no frame has {span.low} to {span.high} characters")
+    return fitting
 
 
 def explained(kind: str, name: str, *sections: str) -> Maker:

@@ -146,17 +146,28 @@ def pages(rng: Generator, span: Span) -> Stream:
 
 def letters(rng: Generator, span: Span) -> Stream:
     """Mails and threads of mails, mostly with a question about them."""
-    return _bundled(rng, span, "mail", "mail_asks", ("\n\n", "\n\n---\n\n", "\n\n> ", "\n\n-----\n"))
+    return _bundled(rng, span, "mail", ("\n\n", "\n\n---\n\n", "\n\n> ", "\n\n-----\n"))
+
+
+def notices(rng: Generator, span: Span) -> Stream:
+    """Automatic mails about money, orders and accounts, mostly with a question about them."""
+    return _bundled(rng, span, "notice", ("\n\n", "\n", "\nEmail: "))
+
+
+def exercises(rng: Generator, span: Span) -> Stream:
+    """Programming exercises that tell a story."""
+    for draft in _bundled(rng, span, "statement", ("\n\n", "\n\n---\n\n", "\n\n# Next\n\n")):
+        yield Draft(draft.text, draft.group, "code")
 
 
 def results(rng: Generator, span: Span) -> Stream:
     """What tools return: documents in markup, records, logs."""
-    written = _bundled(rng, span, "tool_result", "tool_asks", ("\n\n", "\n", "\n\n[next]\n"))
+    written = _bundled(rng, span, "tool_result", ("\n\n", "\n", "\n\n[next]\n"))
     while True:
         yield next(written)
         made = pick(rng, (records, rows, logs))
         yield Draft(
-            _asked(rng, made(rng, span.target(rng)), "tool_asks"), f"documents/{made.__name__}", "documents"
+            _asked(rng, made(rng, span.target(rng)), "tool_result"), f"documents/{made.__name__}", "documents"
         )
 
 
@@ -180,12 +191,13 @@ def exams(rng: Generator, span: Span) -> Stream:
         yield Draft("\n\n".join(chosen), f"documents/exam/{at}", "documents")
 
 
-def _bundled(rng: Generator, span: Span, section: str, asks: str, joints: Sequence[str]) -> Stream:
+def _bundled(rng: Generator, span: Span, section: str, joints: Sequence[str]) -> Stream:
+    """Frames of one section, with what is asked about them."""
     while True:
         at = int(rng.integers(BUNDLES))
         texts = _some(rng, [frame.text for frame in bundle(frames("documents", section), at, BUNDLES)], span)
         text = pick(rng, joints).join(texts)
-        yield Draft(_asked(rng, text, asks), f"documents/{section}/{at}", "documents")
+        yield Draft(_asked(rng, text, section), f"documents/{section}/{at}", "documents")
 
 
 def _some(rng: Generator, templates: Sequence[str], span: Span) -> list[str]:
@@ -193,9 +205,9 @@ def _some(rng: Generator, templates: Sequence[str], span: Span) -> list[str]:
     return chosen(rng, max(span.target(rng) * 0.8, 1), templates, setting(rng))
 
 
-def _asked(rng: Generator, text: str, asks: str) -> str:
+def _asked(rng: Generator, text: str, section: str) -> str:
     """The text with a question before or behind it, or alone."""
-    ask = render(rng, pick(rng, strings("documents", "records", asks)))
+    ask = render(rng, pick(rng, strings("documents", "asks", section)))
     parts = (ask, text) if chance(rng, 0.7) else (text, ask)
     return "\n\n".join(part for part in parts if part)
 

@@ -50,8 +50,8 @@ def test_streams_bring_different_texts_near_their_length(maker: Maker, span: Spa
 
 def test_notices_come_with_questions() -> None:
     texts = [draft.text for draft in islice(long.notices(generator(0), MEDIUM), 60)]
-    assert sum("?" in text or "all $ values" in text for text in texts) > 20
-    assert any("SUBJECT: " in text for text in texts)
+    assert sum("?" in text for text in texts) > 20
+    assert any("Subject: Invoice" in text for text in texts)
 
 
 def test_a_bundle_never_meets_another_one() -> None:
