@@ -75,6 +75,8 @@ class Reader:
         for item in items:
             content.update(item.ids.tobytes())
         total = sum(len(item.ids) for item in items)
+        if not total:
+            return Features([], np.empty((0, 384), np.float16))
         path = self.cache / f"{name}-{content.hexdigest()[:16]}.npy"
         placed: list[Item] = []
         first = 0
@@ -121,9 +123,10 @@ class Reader:
             # What is asked stands at either end, and the engine reads both.
             cut = np.concatenate((np.arange(_HEAD), np.arange(len(tokens) - _BODY + _HEAD, len(tokens))))
             items.append(_item(replace(row, attack=None, personal=None), tokens, None, cut))
-        scanned = replace(row, domain=None, intent=None, difficulty=None)
-        for start in _starts(row, len(tokens)):
-            items.append(_item(scanned, tokens, tags, np.arange(start, start + _BODY)))
+        if row.attack is not None or tags is not None:
+            scanned = replace(row, domain=None, intent=None, difficulty=None)
+            cuts = (np.arange(start, start + _BODY) for start in _starts(row, len(tokens)))
+            items += [_item(scanned, tokens, tags, cut) for cut in cuts]
         return items
 
 

@@ -16,11 +16,11 @@ from typing import Final, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from waypost.train.base import TRUNK_LAYERS
 from waypost.train.rows import DOMAINS, INTENTS, PII_TYPES
 
 HIDDEN: Final = 384
 LAYERS: Final = 6
-TRUNK_LAYERS: Final = 4
 SHAPES: Final = 9
 TAGS: Final = 1 + 2 * len(PII_TYPES)
 _HEADS: Final = 12

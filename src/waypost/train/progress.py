@@ -41,3 +41,21 @@ class Progress:
         if live and done >= total:
             self.out.write("\n")
         self.out.flush()
+
+
+@dataclass(slots=True)
+class Clock:
+    """Tells stages and remembers how long they took, in seconds."""
+
+    progress: Progress
+    seconds: dict[str, float] = field(default_factory=dict[str, float])
+    _stage: str = ""
+    _began: float = 0.0
+
+    def begin(self, stage: str) -> Progress:
+        """The next stage; the bar for it."""
+        now = time.perf_counter()
+        if self._stage:
+            self.seconds[self._stage] = round(self.seconds.get(self._stage, 0) + now - self._began, 1)
+        self._stage, self._began = stage, now
+        return self.progress.begin(stage)
