@@ -7,7 +7,7 @@ from typing import Final
 from waypost.config.book import Book, Lists
 from waypost.config.conditions import Conditions
 from waypost.config.document import Findings, Path
-from waypost.decision.engine import Route, Rule
+from waypost.decision.engine import GUARD, Route, Rule
 from waypost.decision.expr import All, Any, Expr, Is, Not, signals_of
 from waypost.policy import Policy
 from waypost.providers.provider import DEFAULT_ZONE
@@ -43,7 +43,8 @@ def lint(policy: Policy, book: Book, conditions: Conditions) -> None:
 def _places(findings: Findings) -> dict[str, Path]:
     node = findings.root.mapping.get("routing_rules")
     rules = node.items if node else []
-    return {str(rule.mapping["name"].value): ("routing_rules", n) for n, rule in enumerate(rules)}
+    own: dict[str, Path] = {GUARD: (GUARD,)}
+    return own | {str(rule.mapping["name"].value): ("routing_rules", n) for n, rule in enumerate(rules)}
 
 
 def _providers(policy: Policy, findings: Findings) -> None:

@@ -231,3 +231,9 @@ def test_a_base_url_that_names_the_operation(tmp_path: Path) -> None:
     text = 'providers: {p: {kind: vllm, base_url: "https://h/v1/chat/completions"}}\n' + rules(rule())
     told = "requests go to /v1/chat/completions/chat/completions"
     assert f"warning: {told}" in remarks(tmp_path, text)
+
+
+def test_the_rule_of_prompt_guard_stands_in_no_list(tmp_path: Path) -> None:
+    assert not any(
+        "prompt_guard" in remark for remark in remarks(tmp_path, "prompt_guard: {enabled: true}\n")
+    )
