@@ -57,6 +57,10 @@ bench: $(VENV)/.dev  ## Added latency, throughput and CPU against plain Envoy, i
 		|| { apt-get update -qq && apt-get install -y -qq wrk gcc libc6-dev; }
 	$(BIN)/python -m bench.router $(BENCH)
 
+.PHONY: bench-encoder
+bench-encoder: $(VENV)/.dev  ## What classifying costs; TRAIN=python with the extra `train` compares with BERT
+	$(BIN)/python -m bench.encoder $(if $(TRAIN),--train $(TRAIN)) $(BENCH)
+
 ##@ Maintain
 .PHONY: lock
 lock: $(VENV)/.tools  ## Resolve requirements/*.lock again (UPGRADE=1 takes newer releases)

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from bench.encoder_report import tables
 from bench.report import conditions, keywords, summary, table
 from waypost.cli import cli
 from waypost.config.schema import json_schema
@@ -217,19 +218,31 @@ def results(name: str) -> dict[str, Any]:
     return json.loads((ROOT / f"bench/results/{name}.json").read_text())
 
 
-SECTIONS: Mapping[str, Callable[[], str]] = {
-    "README.md": lambda: measured(summary),
-    "docs/explanation/performance.md": lambda: f"{measured(table)}\n\n{keywords(results('keywords'))}",
+def classifying() -> str:
+    """Figures of the last committed run of the encoder benchmark."""
+    if not (ROOT / "bench/results/encoder.json").exists():
+        return "Not measured yet; `make bench-encoder BENCH=--write` does."
+    return tables(results("encoder"))
+
+
+SECTIONS: Mapping[str, Mapping[str, Callable[[], str]]] = {
+    "README.md": {"measured": lambda: measured(summary)},
+    "docs/explanation/performance.md": {
+        "measured": lambda: f"{measured(table)}\n\n{keywords(results('keywords'))}",
+        "classifying": classifying,
+    },
 }
-"""Hand-written pages with one part that is drawn, between two comments."""
+"""Hand-written pages with parts that are drawn, each between two comments with its name."""
 
 
 def with_section(name: str) -> str:
     """The text of such a page, as it should stand in the file."""
     text = (ROOT / name).read_text(encoding="utf-8")
-    before, begin, rest = text.partition("<!-- measured -->\n")
-    _, end, after = rest.partition("<!-- /measured -->")
-    return f"{before}{begin}{SECTIONS[name]()}\n{end}{after}"
+    for section, draw in SECTIONS[name].items():
+        before, begin, rest = text.partition(f"<!-- {section} -->\n")
+        _, end, after = rest.partition(f"<!-- /{section} -->")
+        text = f"{before}{begin}{draw()}\n{end}{after}"
+    return text
 
 
 def page(name: str) -> str:
