@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
@@ -136,14 +137,20 @@ def _demo_addresses(loaded: Loaded) -> tuple[Address, ...]:
 
 def _announcement(loaded: Loaded, admin: socket.socket, *, demo: bool, as_json: bool) -> Callable[[], None]:
     listen, revision = loaded.settings.listen, loaded.policy.revision
-    rules = len(loaded.policy.rules) - 1  # the last one is the default
+    categories = sum(bool(rule.category) for rule in loaded.policy.rules)
+    rules = len(loaded.policy.rules) - categories - 1  # the last one is the default
+    counts = [counted(rules, "rule")]
+    if categories:
+        counts.append(f"{categories} categor{'y' if categories == 1 else 'ies'}")
 
     def announce() -> None:
         click.echo(
-            f"ready: http://{listen}/v1 ({counted(rules, 'rule')}, revision {revision[:12]})\n"
+            f"ready: http://{listen}/v1 ({', '.join(counts)}, revision {revision[:12]})\n"
             f"admin: http://{numeric(admin)}/ready",
             err=True,
         )
+        if any(signal.heads for signal in loaded.policy.signals.values()):
+            click.echo(f"classifiers: {_artefact(loaded.settings.encoder.artefact)}", err=True)
         if demo:
             click.echo(f"\n{showcase.tour(str(listen))}", err=True)
         if as_json:
@@ -158,6 +165,14 @@ def _announcement(loaded: Loaded, admin: socket.socket, *, demo: bool, as_json: 
             click.echo(json.dumps(told))
 
     return announce
+
+
+def _artefact(folder: Path | None) -> str:
+    """Which classifiers the worker has checked and loaded; the supervisor has no need of numpy."""
+    place = files("waypost.encoder").joinpath("artefact") if folder is None else folder
+    manifest = json.loads(place.joinpath("manifest.json").read_text("utf-8"))
+    sha256 = manifest["files"]["encoder.onnx"]["sha256"]
+    return f"{manifest['name']} {manifest['version']}, sha256 {sha256[:12]}"
 
 
 def _exit_code(error: WaypostError) -> int:

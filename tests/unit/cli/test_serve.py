@@ -90,6 +90,24 @@ def test_what_is_said_when_ready(file: Path, plans: list[Plan], free_ports: tupl
     assert json.loads(told.stdout)["revision"] == revision
 
 
+def test_categories_and_classifiers_are_named_when_ready(
+    file: Path, plans: list[Plan], tmp_path: Path
+) -> None:
+    manifest = {"name": "small", "version": "3", "files": {"encoder.onnx": {"sha256": "ab" * 32}}}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    category = "  - {name: law, model_scores: [{model: gpt, score: 1}]}\n"
+    with file.open("a") as text:
+        text.write(f"encoder: {{artefact: {tmp_path}}}\ncategories:\n{category}")
+
+    said = run("-c", str(file)).stderr
+    assert "(0 rules, 1 category, revision " in said
+    assert said.endswith(f"\nclassifiers: small 3, sha256 {'ab' * 6}\n")
+
+    with file.open("a") as text:
+        text.write(category.replace("law", "math"))
+    assert "(0 rules, 2 categories, revision " in run("-c", str(file)).stderr
+
+
 def test_the_configuration_can_be_read_again_and_the_last_good_one_is_kept(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
