@@ -6,56 +6,19 @@ text; checks cost more, so their number per request is bounded.
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Final
 
-import re2
-
-from waypost.signals.linear import compiled, encode, spans
-
-
-class Found(NamedTuple):
-    """One identifier: character offsets and how sure the detector is."""
-
-    start: int
-    end: int
-    score: float
-
-
-@dataclass(slots=True)
-class Budget:
-    """How much may still be looked at: a text full of candidates must not hold up everybody else.
-
-    Attributes:
-        left: in units of about 3 us, the cost of a match; below 0 when a candidate went unchecked.
-    """
-
-    left: int = 50_000
-
-    def spend(self, units: int = 1) -> bool:
-        """Take from the budget; False when it is used up."""
-        self.left -= units
-        return self.left >= 0
-
-    def candidates(self, pattern: "re2.Pattern", text: str) -> Iterator[tuple[int, int]]:
-        """Matches in characters, as long as the budget lasts."""
-        for span in spans(pattern, encode(text)):
-            # A long row of numbers is one match, and is looked through.
-            if not self.spend(1 + (span[1] - span[0]) // _CHARACTERS):
-                return
-            yield span
+from waypost.signals.candidates import CHECK, DASHES, DIGITS, IN_IBAN, Budget, Found, stands_alone
+from waypost.signals.credentials import api_keys
+from waypost.signals.linear import compiled
+from waypost.signals.phones import phones
 
 
 def detect(kind: str, text: str, regions: Sequence[str], budget: Budget) -> Iterator[Found]:
     """Identifiers of one of `TYPES`; `regions` are those whose national phone numbers count."""
     return phones(text, regions, budget) if kind == "PHONE_NUMBER" else _DETECTORS[kind](text, budget)
-
-
-_CHECK: Final = 10
-_CHARACTERS: Final = 64
-_DASHES: Final = r"\-\x{2010}-\x{2015}"
 
 
 def emails(text: str, budget: Budget) -> Iterator[Found]:
@@ -78,7 +41,7 @@ def cards(text: str, budget: Budget) -> Iterator[Found]:
     for first, last in budget.candidates(_CARD, text):
         done = first
         for found in _CARD_HERE.finditer(text, first, last):
-            if found.start() >= done and budget.spend(_CHECK):
+            if found.start() >= done and budget.spend(CHECK):
                 for card in _card_at(text, found.start(), found.end(1)):
                     done = card.end
                     yield card
@@ -86,12 +49,12 @@ def cards(text: str, budget: Budget) -> Iterator[Found]:
 
 def _card_at(text: str, start: int, end: int) -> Iterator[Found]:
     """The first card that starts here: a number in one, or its first three to five groups."""
-    if _IN_IBAN.search(text, max(0, start - 40), start):
+    if IN_IBAN.search(text, max(0, start - 40), start):
         return
     number = ""
-    for group in _DIGITS.finditer(text, start, end):
+    for group in DIGITS.finditer(text, start, end):
         number += group[0]
-        if _is_card(number) and _stands_alone(text, start, group.end()):
+        if _is_card(number) and stands_alone(text, start, group.end()):
             yield Found(start, group.end(), 0.95)
             return
 
@@ -108,8 +71,7 @@ def _luhn(number: str) -> bool:
     return (sum(map(int, odd)) + sum(sum(divmod(2 * int(digit), 10)) for digit in even)) % 10 == 0
 
 
-_CARD: Final = compiled(rf"[0-9](?:[ {_DASHES}]?[0-9]){{11,}}")
-_DIGITS: Final = re.compile("[0-9]+")
+_CARD: Final = compiled(rf"[0-9](?:[ {DASHES}]?[0-9]){{11,}}")
 _CARD_HERE: Final = re.compile(
     r"(?<![0-9])(?=([0-9]{12,19}|[0-9]{4}(?:[ \-\u2010-\u2015][0-9]{3,6}){2,4})(?![0-9]))"
 )
@@ -142,7 +104,7 @@ def ibans(text: str, budget: Budget) -> Iterator[Found]:
     done = 0
     for start, _ in budget.candidates(_IBAN, text):
         size = _IBAN_SIZES.get(text[start : start + 2].upper())
-        if size is None or start < done or text[start - 1 : start].isalnum() or not budget.spend(_CHECK):
+        if size is None or start < done or text[start - 1 : start].isalnum() or not budget.spend(CHECK):
             continue
         kept = [m.start() + start for m in _ALNUM.finditer(text[start : start + 2 * size])][:size]
         end = kept[-1] + 1
@@ -187,13 +149,13 @@ _IBAN_SIZES: Final = {country: size for size, countries in _IBAN_LENGTHS for cou
 def social_security_numbers(text: str, budget: Budget) -> Iterator[Found]:
     """US social security numbers in issued ranges; without dashes only near a word that names them."""
     for start, end in budget.candidates(_SSN, text):
-        digits = "".join(_DIGITS.findall(text[start:end]))
+        digits = "".join(DIGITS.findall(text[start:end]))
         if len(digits) != _SSN_DIGITS:
             continue
         area, group, serial = digits[:3], digits[3:5], digits[5:]
         if area in {"000", "666"} or area >= "900" or group == "00" or serial == "0000":
             continue
-        if not _stands_alone(text, start, end):
+        if not stands_alone(text, start, end):
             continue
         is_named = _SSN_WORDS.search(text, max(0, start - 40), start) is not None
         separator = text[start + 3]
@@ -207,10 +169,44 @@ def social_security_numbers(text: str, budget: Budget) -> Iterator[Found]:
 
 _SSN: Final = compiled(
     rf"[0-9]{{3}} [0-9]{{2}} [0-9]{{4}}|[0-9]{{3}}\.[0-9]{{2}}\.[0-9]{{4}}"
-    rf"|[0-9]{{3}}[{_DASHES}][0-9]{{2}}[{_DASHES}][0-9]{{4}}|[0-9]{{9,}}"
+    rf"|[0-9]{{3}}[{DASHES}][0-9]{{2}}[{DASHES}][0-9]{{4}}|[0-9]{{9,}}"
 )
 _SSN_DIGITS: Final = 9
 _SSN_WORDS: Final = re.compile(r"\bssn\b|social[ -]security|\bss#", re.IGNORECASE)
+
+
+def insurance_numbers(text: str, budget: Budget) -> Iterator[Found]:
+    """British national insurance numbers, with letters as issued (HMRC manual NIM39110) or behind their name.
+
+    Without gaps they look like part numbers, and count little where a word says that they are one.
+    """
+    for start, end in budget.candidates(_NINO, text):
+        number = text[start:end]
+        if not stands_alone(text, start, end):
+            continue
+        if _NINO_WORDS.search(text, max(0, start - 40), start):
+            yield Found(start, end, 0.95 if _is_issued(number) else 0.75)
+        elif _is_issued(number):
+            is_part = _PART_WORDS.search(text, max(0, start - 24), start) or not number.isupper()
+            yield Found(start, end, 0.85 if not number.isalnum() else 0.4 if is_part else 0.75)
+
+
+def _is_issued(number: str) -> bool:
+    first, second, last = "".join(filter(str.isalpha, number)).upper()
+    letters = {first, second}.isdisjoint("DFIQUV") and second != "O"
+    return letters and last in "ABCD" and first + second not in _NEVER_ISSUED
+
+
+_NINO: Final = compiled(
+    rf"(?i)\b[A-Z]{{2}}(?:[0-9]{{6}}|[ {DASHES}]?[0-9]{{2}}(?:[ {DASHES}][0-9]{{2}}){{2}}[ {DASHES}]?)[A-Z]\b"
+)
+_NEVER_ISSUED: Final = frozenset({"BG", "GB", "KN", "NK", "NT", "TN", "ZZ"})
+_NINO_WORDS: Final = re.compile(r"national insurance|\bnino\b|\bn\.?i\.? ?(?:number|no\b|#|:)", re.IGNORECASE)
+_PART_WORDS: Final = re.compile(
+    r"\b(?:part|order|model|serial|item|product|invoice|booking|batch|lot|ref(?:erence)?|sku|flight|ticket|asset)"
+    r"\b[^.!?]{0,12}$",
+    re.IGNORECASE,
+)
 
 
 def ip_addresses(text: str, budget: Budget) -> Iterator[Found]:
@@ -262,114 +258,31 @@ _VERSION: Final = re.compile(
 )
 
 
-def phones(text: str, regions: Sequence[str], budget: Budget) -> Iterator[Found]:
-    """Phone numbers: international ones, national ones of the regions, others where a word names them."""
-    is_american = not _NORTH_AMERICA.isdisjoint(regions)
-    for start, end in budget.candidates(_PHONE, text):
-        american = [found.span() for found in _AMERICAN.finditer(text, start, end)] if is_american else []
-        if american:
-            for first, last in american:
-                # In a long row of numbers, three groups and two spaces are no sign of a phone number.
-                is_row = end - start > _LONGEST and text[first:last].replace(" ", "").isdigit()
-                if not is_row and _stands_alone(text, first, last):
-                    yield Found(first, last, 0.8)
+def mac_addresses(text: str, budget: Budget) -> Iterator[Found]:
+    """Hardware addresses of six bytes; longer rows of bytes are fingerprints or world-wide names."""
+    for start, end in budget.candidates(_MAC, text):
+        address = text[start:end]
+        gaps = {char for char in address if not char.isalnum()}
+        if (
+            len(gaps) > 1
+            or _BYTE_BEFORE.search(text, max(0, start - 2), start)
+            or _BYTE_AFTER.match(text, end)
+        ):
             continue
-        candidate = text[start:end]
-        if not _is_phone_like(candidate) or not _stands_alone(text, start, end):
-            continue
-        if not _IN_IBAN.search(text, max(0, start - 40), start) and budget.spend(_PHONE_CHECK):
-            is_named = _PHONE_BEFORE.search(text, max(0, start - 40), start) or _PHONE_AFTER.match(text, end)
-            yield from _checked_phone(candidate, start, regions, is_named=bool(is_named))
+        digits = address.translate(_NO_GAPS).lower()
+        is_special = len(set(digits)) == 1  # nobody's, or everybody's
+        is_plain_number = digits.isdigit() and ":" not in gaps
+        is_named = _MAC_WORDS.search(text, max(0, start - 24), start)
+        yield Found(start, end, 0.4 if is_special or (is_plain_number and not is_named) else 0.95)
 
 
-def _is_phone_like(candidate: str) -> bool:
-    """Enough digits, in groups as people write phone numbers; no date, no table of figures."""
-    groups = _DIGITS.findall(candidate)
-    if sum(map(len, groups)) < _FEWEST_DIGITS or _NO_PHONE.fullmatch(candidate):
-        return False
-    if candidate[0] == "+":
-        return True
-    is_mixed = "." in candidate and not set(candidate).isdisjoint(" -/")
-    return len(groups) <= _MOST_GROUPS and sum(len(group) == 1 for group in groups) <= 1 and not is_mixed
-
-
-def _checked_phone(candidate: str, start: int, regions: Sequence[str], *, is_named: bool) -> Iterator[Found]:
-    """Validate a candidate, then what is left of it without its last groups: a number may follow a number."""
-    tried = candidate
-    for _ in range(3 if is_named or candidate[0] == "+" else 1):
-        score = _phone_score(tried, regions, is_named=is_named)
-        if score:
-            yield Found(start, start + len(tried), score)
-            return
-        tried = tried.rpartition(" ")[0].rstrip(" -./(")
-    if is_named and sum(map(str.isdigit, candidate)) <= _MOST_DIGITS:
-        yield Found(start, start + len(candidate), 0.7)
-
-
-def _phone_score(number: str, regions: Sequence[str], *, is_named: bool) -> float:
-    import phonenumbers  # noqa: PLC0415 - 10 MB that only this type needs
-
-    is_international = number.startswith(("+", "00"))
-    if number.startswith("00"):
-        number = f"+{number[2:]}"
-    for region in (None,) if is_international else regions:
-        if region in _NORTH_AMERICA and not number.isdigit():
-            continue  # written in groups it had to look American
-        if not is_named and sum(map(str.isdigit, number)) < _FEWEST_UNNAMED:
-            continue
-        try:
-            parsed = phonenumbers.parse(number, region)
-        except phonenumbers.NumberParseException:
-            continue
-        if phonenumbers.is_valid_number(parsed):
-            if is_international:
-                return 0.95
-            return 0.75 if is_named or not number.isdigit() else 0.4
-        if is_international and phonenumbers.is_possible_number(parsed):
-            return 0.75
-    return 0.0
-
-
-_PHONE_CHECK: Final = 20
-
-_FEWEST_DIGITS: Final = 7
-_FEWEST_UNNAMED: Final = 9
-_MOST_DIGITS: Final = 15
-_MOST_GROUPS: Final = 6
-_LONGEST: Final = 32
-_PHONE: Final = compiled(
-    rf"\+?\(?[0-9](?:[ ./(){_DASHES}]{{0,3}}[0-9])+\)?(?: ?(?i:x|ext\.?) ?[0-9]{{1,5}})?"
+_MAC: Final = compiled(
+    r"(?i)[0-9a-f]{2}(?:[:\-][0-9a-f]{2}){5}|[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4}",
 )
-_PHONE_BEFORE: Final = re.compile(
-    r"phone|\b(?:tel\b|telef|mobile|cell\b|fax|call\b|calling|text (?:me|him|her|us)|[u,] text|sms\b|whatsapp"
-    r"|dial\b|reach|contact\b|desk\b|office\b|answering|messages to|m[óo]vil|celular|handy|portable|komórk"
-    r"|my number|num[ée]ro)|@[\w.\-]+['\", ;|]*$",
-    re.IGNORECASE,
-)
-_PHONE_AFTER: Final = re.compile(r"\W{0,3}(?:office|desk|mobile|cell|fax|home)\b", re.IGNORECASE)
-_AMERICAN: Final = re.compile(
-    r"(?<![0-9(])(?:(?:\+|00)?1[ .-]?)?(?:\([2-9][0-9]{2}\) ?|[2-9][0-9]{2}([ .-]))[0-9]{3}[ .-][0-9]{4}"
-    r"(?: ?(?:x|ext\.?) ?[0-9]{1,5})?(?![0-9])",
-    re.IGNORECASE,
-)
-_NORTH_AMERICA: Final = frozenset({"US", "CA"})
-_NO_PHONE: Final = re.compile(
-    r"[0-9]{4}[-./][0-9]{1,2}[-./][0-9]{1,2}(?: .*)?|[0-9]{1,2}[-./][0-9]{1,2}[-./][0-9]{4}(?: .*)?"
-    r"|[0-9]{4}-[0-9]{4}|[0-9]{3}[- ][0-9]{2}[- ][0-9]{4}|[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9]+[./][0-9]+"
-)
-
-
-def _stands_alone(text: str, start: int, end: int) -> bool:
-    """Whether no letter or digit touches the span, not even across a point, dash or slash."""
-    before, after = text[max(0, start - 2) : start], text[end : end + 2]
-    if before[-1:].isalnum() or before[-1:] in {"_", "$", "€", "£"} or after[:1].isalnum():
-        return False
-    joined_before = before[-1:] in _JOINTS and before[:1].isdigit()
-    return not joined_before and not (after[:1] in _JOINTS and after[1:].isdigit())
-
-
-_JOINTS: Final = frozenset({".", "-", "/"})
-_IN_IBAN: Final = re.compile(r"\b[A-Za-z]{2}[0-9]{2}(?: [A-Za-z0-9]{4})* ?$")
+_BYTE_BEFORE: Final = re.compile(r"[A-Za-z0-9_][:.\-]?$")
+_BYTE_AFTER: Final = re.compile(r"[:.\-]?[A-Za-z0-9_]")
+_NO_GAPS: Final = str.maketrans("", "", ":-.")
+_MAC_WORDS: Final = re.compile(r"\bmac\b|hardware|ether|bssid|wi-?fi", re.IGNORECASE)
 
 
 _DETECTORS: Final[dict[str, Callable[[str, Budget], Iterator[Found]]]] = {
@@ -377,7 +290,20 @@ _DETECTORS: Final[dict[str, Callable[[str, Budget], Iterator[Found]]]] = {
     "CREDIT_CARD": cards,
     "IBAN_CODE": ibans,
     "US_SSN": social_security_numbers,
+    "UK_NINO": insurance_numbers,
     "IP_ADDRESS": ip_addresses,
+    "MAC_ADDRESS": mac_addresses,
+    "API_KEY": api_keys,
 }
 
-TYPES: Final = ("EMAIL_ADDRESS", "PHONE_NUMBER", "CREDIT_CARD", "IBAN_CODE", "US_SSN", "IP_ADDRESS")
+TYPES: Final = (
+    "EMAIL_ADDRESS",
+    "PHONE_NUMBER",
+    "CREDIT_CARD",
+    "IBAN_CODE",
+    "US_SSN",
+    "UK_NINO",
+    "IP_ADDRESS",
+    "MAC_ADDRESS",
+    "API_KEY",
+)

@@ -14,7 +14,8 @@ from waypost.configurable import configurable
 from waypost.request.chat import ChatRequest
 from waypost.request.text import readings
 from waypost.signals.base import Encoded, Lint, Match, Span, TextSignal, Verdict
-from waypost.signals.identifiers import TYPES, Budget, Found, detect
+from waypost.signals.candidates import Budget, Found
+from waypost.signals.identifiers import TYPES, detect
 from waypost.signals.labels import PII_TYPES
 
 PRIVATE: Final = (
@@ -42,8 +43,8 @@ _ALSO: Final = {"ZIP_CODE": "STREET_ADDRESS", "DOMAIN_NAME": "URL"}
 _NOBODY: Final = ("NRP", "TITLE")
 """Known types that nothing looks for: no person is told by them."""
 
-LEARNED: Final = frozenset(PII_TYPES) - (frozenset(TYPES) - {"PHONE_NUMBER"})
-"""Types the classifiers are asked for. Phone numbers are written in too many ways for patterns alone."""
+LEARNED: Final = frozenset(PII_TYPES) - (frozenset(TYPES) - {"PHONE_NUMBER", "API_KEY"})
+"""Types the classifiers are asked for. Phone numbers and keys have too many forms for patterns alone."""
 
 _MATCHES: Final = 100
 _SURE: Final = 0.95
@@ -162,6 +163,9 @@ class PiiDetection(TextSignal):
                 yield Lint(f"types[{number}]", f"unknown PII type {name!r}", remedy)
         if not 0 <= self.threshold <= 1:
             yield Lint("threshold", f"threshold is {self.threshold:g}", "give a confidence from 0 to 1")
+        elif self.threshold > _SURE:
+            message = f"no pattern is surer than {_SURE:g}, so what patterns find never counts"
+            yield Lint("threshold", message, f"give {_SURE:g} or less", "warning")
         if "PHONE_NUMBER" in self._wanted:
             yield from self._lint_regions()
 
