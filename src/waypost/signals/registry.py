@@ -10,6 +10,7 @@ from waypost.signals.domain import Domain
 from waypost.signals.intent import Intent
 from waypost.signals.jailbreak import JailbreakDetection
 from waypost.signals.keyword import KeywordMatch
+from waypost.signals.language import Language
 from waypost.signals.metadata import Metadata
 from waypost.signals.pii import PiiDetection
 from waypost.signals.regex import RegexMatch
@@ -24,6 +25,7 @@ BUILT_IN: Final[dict[str, type[Signal]]] = {
     "intent": Intent,
     "complexity": Complexity,
     "similarity": Similarity,
+    "language": Language,
     "context_length": ContextLength,
     "conversation": Conversation,
     "metadata": Metadata,

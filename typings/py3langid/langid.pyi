@@ -1,0 +1,13 @@
+# The part of py3langid that Waypost uses; the package brings no types.
+from collections.abc import Sequence
+from typing import Self
+
+MODEL_FILE: str
+
+class LanguageIdentifier:
+    @property
+    def labels(self) -> list[str]: ...
+    @classmethod
+    def from_model_file(cls, model_file: str, *, norm_probs: bool = False) -> Self: ...
+    def set_languages(self, langs: Sequence[str] | None = None) -> None: ...
+    def rank(self, text: str) -> list[tuple[str, float]]: ...
