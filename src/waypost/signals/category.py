@@ -4,13 +4,17 @@ Domains and intents come from the heads, categories of one's own from examples. 
 probabilities, so the best one wins whatever it rests on.
 """
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Iterator, Sequence
+from typing import ClassVar, Final
 
 from waypost.configurable import configurable
 from waypost.request.chat import ChatRequest
-from waypost.signals.base import Encoded, Examples, Signal, Verdict
+from waypost.signals.base import Encoded, Examples, Lint, Signal, Verdict
+from waypost.signals.labelled import lint_threshold
 from waypost.signals.wording import one_of
+
+NAMED: Final = "category: "
+"""What the name of a category's signal begins with."""
 
 
 @configurable
@@ -86,6 +90,27 @@ class Category(Signal):
         like = f" (like {len(entry.examples)} examples)" if entry.examples else ""
         bound = one_of([*entry.domains, *entry.intents] or [entry.name])
         return f"the request is best described as {bound}{like}, with at least {entry.threshold:g}"
+
+    def lint(self) -> Iterator[Lint]:
+        """A category that another one always beats, and a threshold that hardly any request reaches."""
+        for number, entry in enumerate(self.entries):
+            if entry.name != self.name:
+                continue
+            yield from lint_threshold(entry.threshold)
+            if taker := next(
+                (e for n, e in enumerate(self.entries) if _beats(e, entry, in_front=n < number)), None
+            ):
+                message = f"category {self.name!r} can never win: {taker.name!r} stands for all that it does"
+                yield Lint("name", message, "remove it, or give it a domain, a task or examples", "warning")
+
+
+def _beats(one: Entry, other: Entry, *, in_front: bool) -> bool:
+    """Whether `one` is at least as likely as `other` for every request; of equals the one in front wins."""
+    if other.examples or one.name == other.name:
+        return False
+    labels, all_labels = ({*e.domains, *e.intents} for e in (other, one))
+    covers = set(other.domains) <= set(one.domains) and set(other.intents) <= set(one.intents)
+    return covers and (in_front or labels != all_labels)
 
 
 def ranking(entries: Sequence[Entry], encoded: Encoded) -> list[tuple[Entry, float]]:

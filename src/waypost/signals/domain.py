@@ -42,6 +42,6 @@ class Domain(Signal):
         )
 
     def lint(self) -> Iterator[Lint]:
-        """Unknown domains, and a threshold out of range."""
+        """Unknown domains, and a threshold out of range or out of reason."""
         yield from lint_labels("domains", self.domains, DOMAINS)
-        yield from lint_threshold(self.threshold)
+        yield from lint_threshold(self.threshold, len(self.domains) / len(DOMAINS))

@@ -40,6 +40,6 @@ class Intent(Signal):
         return f"the task is {one_of(self.intents)} with a probability of at least {self.threshold:g}"
 
     def lint(self) -> Iterator[Lint]:
-        """Unknown tasks, and a threshold out of range."""
+        """Unknown tasks, and a threshold out of range or out of reason."""
         yield from lint_labels("intents", self.intents, INTENTS)
-        yield from lint_threshold(self.threshold)
+        yield from lint_threshold(self.threshold, len(self.intents) / len(INTENTS))

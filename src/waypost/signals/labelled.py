@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from typing import Final
 
 from waypost.signals.base import Lint, Verdict
 
@@ -40,7 +41,21 @@ def lint_labels(field: str, wanted: Sequence[str], labels: Sequence[str]) -> Ite
             yield Lint(f"{field}[{number}]", f"{name!r} is unknown to the classifiers", remedy)
 
 
-def lint_threshold(threshold: float) -> Iterator[Lint]:
-    """A threshold that no probability reaches, or that every one does."""
+def lint_threshold(threshold: float, chance: float = 0.0) -> Iterator[Lint]:
+    """A threshold that no probability reaches, that hardly one does, or that a guess does.
+
+    Args:
+        threshold: as written.
+        chance: what somebody who knows nothing would give the wanted labels.
+    """
     if not 0 < threshold <= 1:
         yield Lint("threshold", f"threshold is {threshold:g}", "give a probability above 0, at most 1")
+    elif threshold > _SURE:
+        message = f"hardly any request reaches a threshold of {threshold:g}"
+        yield Lint("threshold", message, "0.5 means: likelier than not", "warning")
+    elif threshold <= chance:
+        message = f"even a guess reaches a threshold of {threshold:g}"
+        yield Lint("threshold", message, f"give more than {chance:.2f}", "warning")
+
+
+_SURE: Final = 0.99

@@ -63,4 +63,5 @@ class Similarity(Signal):
         for number, text in enumerate(self.examples):
             if not text.strip():
                 yield Lint(f"examples[{number}]", "an empty example", "remove it")
-        yield from lint_threshold(self.threshold)
+        if self.threshold != 1:  # which means: one of these texts, word for word
+            yield from lint_threshold(self.threshold)
