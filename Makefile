@@ -7,6 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
 VENV := .venv
+TRAIN := .venv-train
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python
@@ -36,6 +37,10 @@ check: $(VENV)/.dev  ## Format, lint, types, import layers, spelling, house rule
 .PHONY: test
 test: $(VENV)/.dev  ## The whole suite, real Envoy included
 	$(PYTEST) -q
+
+.PHONY: test-train
+test-train: $(TRAIN)/.ready  ## Training and conversion on tiny models; installs torch beside the rest
+	$(TRAIN)/bin/python -m pytest -q tests/unit/train
 
 .PHONY: coverage
 coverage: $(VENV)/.dev  ## Branch coverage of everything that runs in the test process
@@ -80,8 +85,15 @@ build: $(VENV)/.tools  ## Wheel and source distribution in dist/
 
 .PHONY: clean
 clean:  ## Remove .venv, caches and build results
-	rm -rf $(VENV) dist build .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
+	rm -rf $(VENV) $(TRAIN) dist build .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
 	find src tests bench docs -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# pip, not uv: it finds the build of torch that needs no GPU.
+$(TRAIN)/.ready: requirements/train.in pyproject.toml
+	$(PYTHON) -m venv $(TRAIN)
+	$(TRAIN)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/train.in --editable . \
+		hypothesis pytest pytest-timeout
+	touch $@
 
 .PHONY: help
 help:  ## This list
