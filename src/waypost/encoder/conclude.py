@@ -1,6 +1,6 @@
 """The answer to a question from the windows that were read for it."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -15,7 +15,7 @@ from waypost.needs import Encode, Failed
 from waypost.signals.base import Encoded, Examples, Likeness, Scan, Span, Window
 
 WIDTH: Final = 384
-"""Length of an embedding."""
+"""Length of an embedding of the artefact."""
 
 LATE: Final = "not read before the deadline"
 
@@ -28,7 +28,7 @@ def conclude(
 ) -> Encoded | Failed:
     """Put together what is known; without the focus, or without a single window, there is no answer.
 
-    `prepared` holds the embeddings of examples read beforehand, [n, 384] each.
+    `prepared` holds the embeddings of examples read beforehand, a row for each.
     """
     if any(piece.input.key not in reads for piece in plan.about()):
         return Failed(LATE)
@@ -49,12 +49,13 @@ def _probabilities(need: Encode, plan: Plan, reads: Reads, heads: Heads) -> dict
     if plan.focus is None:
         return {}
     reading = reads[plan.focus.input.key].reading
-    found = {
-        "domain": heads.domain.probabilities(reading.domain),
-        "intent": heads.intent.probabilities(reading.intent),
-        "complexity": {"hard": heads.complexity.hard(reading.difficulty)},
+    # A model of somebody else's has nothing to say for the heads it is not asked.
+    heads_of: dict[str, Callable[[], Mapping[str, float]]] = {
+        "domain": lambda: heads.domain.probabilities(reading.domain),
+        "intent": lambda: heads.intent.probabilities(reading.intent),
+        "complexity": lambda: {"hard": heads.complexity.hard(reading.difficulty)},
     }
-    return {name: by_label for name, by_label in found.items() if name in need.heads}
+    return {name: answer() for name, answer in heads_of.items() if name in need.heads}
 
 
 def _likenesses(
@@ -72,9 +73,8 @@ def _likenesses(
 
 
 def stacked(pieces: Sequence[Piece], reads: Reads) -> Floats:
-    """Embeddings of these windows, one row each."""
-    rows = [reads[piece.input.key].reading.embedding for piece in pieces]
-    return np.array(rows, np.float32).reshape(-1, WIDTH)
+    """Embeddings of these windows, one row each; all of one model, so of one length."""
+    return np.array([reads[piece.input.key].reading.embedding for piece in pieces], np.float32)
 
 
 def _scan(scanned: Scanned | Known | None, reads: Reads, heads: Heads) -> Scan:

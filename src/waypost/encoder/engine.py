@@ -9,6 +9,8 @@ from typing import Final, Self
 
 from waypost.encoder.conclude import WIDTH, stacked
 from waypost.encoder.cpus import usable_cpus
+from waypost.encoder.foreign import Foreign, open_all
+from waypost.encoder.foreign_parts import Models
 from waypost.encoder.heads import Floats
 from waypost.encoder.known import KnownTexts
 from waypost.encoder.manifest import MODEL, TOKENIZER, Artefact
@@ -16,8 +18,8 @@ from waypost.encoder.onnx import Model
 from waypost.encoder.plan import HEADS, Planner
 from waypost.encoder.pool import Pool
 from waypost.encoder.question import Question
-from waypost.encoder.reader import Network, Reader, Reading
-from waypost.encoder.settings import EncoderSettings
+from waypost.encoder.reader import Network, Reader, Reading, Vocabulary
+from waypost.encoder.settings import EncoderSettings, ForeignModel
 from waypost.encoder.tokenise import Tokeniser
 from waypost.errors import EngineError
 from waypost.needs import Encode, Failed
@@ -37,7 +39,7 @@ class Stats:
     """What an encoder has done so far.
 
     Attributes:
-        passes: windows the network has read; an equal window is read again only after it was forgotten.
+        passes: windows that were read; an equal window is read again only after it was forgotten.
         remembered: windows that cost no pass, without those of texts that were remembered as a whole.
         unread: windows given up at the deadline, or beyond `scan_tokens`.
         queued: tokens that wait or are being read now.
@@ -54,36 +56,53 @@ class Stats:
 
 
 class Encoder:
-    """An open artefact with its threads, queue and memo.
+    """An open artefact, and checkpoints in place of some of its heads, with threads, queue and memo.
 
     Attributes:
         artefact: which model answers, and how its outputs are read.
         settings: what it may take on.
+        foreign: checkpoints of somebody else's by the head they answer.
     """
 
     def __init__(
-        self, artefact: Artefact, network: Network, tokeniser: Tokeniser, settings: EncoderSettings
+        self,
+        artefact: Artefact,
+        network: Network,
+        tokeniser: Tokeniser,
+        settings: EncoderSettings,
+        foreign: Mapping[str, Foreign] | None = None,
     ) -> None:
         self.artefact = artefact
         self.settings = settings
         self.tokeniser = tokeniser
         self.network = network
-        sha256, memory = artefact.sha256, settings.memo_bytes
-        texts = memory // _FOR_TEXTS
-        self._reader = Reader(network, tokeniser, artefact.heads.pii, sha256, memory - texts)
-        known = KnownTexts(sha256, texts)
-        self._planner = Planner(artefact, tokeniser, self._reader, known, _CHARACTERS * settings.scan_tokens)
+        self.foreign = foreign or {}
+
+        def planner(artefact: Artefact, network: Network, tokeniser: Vocabulary) -> Planner:
+            memory = settings.memo_bytes // (1 + len(self.foreign))
+            texts = memory // _FOR_TEXTS
+            reader = Reader(network, tokeniser, artefact.heads.pii, artefact.sha256, memory - texts)
+            known = KnownTexts(artefact.sha256, texts)
+            return Planner(artefact, tokeniser, reader, known, _CHARACTERS * settings.scan_tokens)
+
+        self._planner = planner(artefact, network, tokeniser)
+        self._models = Models(
+            self._planner,
+            {head: (f, planner(f.artefact, f.network, f.tokeniser)) for head, f in self.foreign.items()},
+        )
         self._pool = Pool(settings.threads or usable_cpus(), settings.queue_tokens)
         self._prepared: Mapping[Examples, Floats] = {}
         self._lock = Lock()
         self._failures = 0
 
     @classmethod
-    def open(cls, settings: EncoderSettings | None = None) -> Self:
-        """Check and load the artefact; takes about half a second.
+    def open(
+        cls, settings: EncoderSettings | None = None, foreign: Mapping[str, ForeignModel] | None = None
+    ) -> Self:
+        """Check and load the artefact, half a second, and what answers in place of its heads, by head.
 
         Raises:
-            EngineError: with the place, the problem and what to do.
+            EngineError: with the place, the problem and what to do; not for a checkpoint that is no guard.
         """
         settings = settings or EncoderSettings()
         artefact = Artefact.open(settings.artefact)
@@ -94,7 +113,8 @@ class Encoder:
             place = str(artefact.folder / TOKENIZER)
             raise EngineError(f"{place!r} cannot be used: {error}") from error
         _must_fit(model, artefact)
-        return cls(artefact, model, reading.result(), settings)
+        others = open_all(foreign or {}, artefact.heads, settings.device)
+        return cls(artefact, model, reading.result(), settings, others)
 
     async def answer(self, need: Encode) -> Encoded | Failed:
         """Answer one need; the work is done in other threads. Cancelling stops it."""
@@ -122,24 +142,24 @@ class Encoder:
         self._prepared = {each: known[each] if each in known else self._embedded(each) for each in wanted}
 
     def read(self, text: str) -> Reading:
-        """What the network says of the opening of a text, uncalibrated; in this thread, past the queue.
+        """What the artefact says of the opening of a text, uncalibrated; in this thread, past the queue.
 
         Raises:
             EngineError: the network failed.
         """
-        return self._reader.read(self._planner.sample(text).input).reading
+        return self._planner.reader.read(self._planner.sample(text).input).reading
 
     @property
     def stats(self) -> Stats:
         """Counted since the start."""
-        reader = self._reader
+        readers = self._models.readers
         return Stats(
-            reader.passes,
-            reader.remembered,
-            reader.unread,
+            sum(reader.passes for reader in readers),
+            sum(reader.remembered for reader in readers),
+            sum(reader.unread for reader in readers),
             self._pool.tokens,
             self._failures,
-            reader.seconds,
+            sum(reader.seconds for reader in readers),
         )
 
     def close(self) -> None:
@@ -147,7 +167,7 @@ class Encoder:
         self._pool.close()
 
     def _ask(self, need: Encode) -> "Future[Encoded | Failed]":
-        question = Question(need, self._planner, self._pool, self._prepared, self.settings)
+        question = Question(self._models.parts(need), self._pool, self._prepared, self.settings)
         question.answer.add_done_callback(self._tally)
         if unknown := sorted(need.heads - HEADS):
             question.refuse(f"the encoder has no head {unknown[0]!r}")
@@ -161,8 +181,9 @@ class Encoder:
                 self._failures += 1
 
     def _embedded(self, examples: Examples) -> Floats:
-        pieces = tuple(map(self._planner.sample, examples.texts))
-        reads = {piece.input.key: self._reader.read(piece.input) for piece in pieces}
+        planner = self._models.likening()
+        pieces = tuple(map(planner.sample, examples.texts))
+        reads = {piece.input.key: planner.reader.read(piece.input) for piece in pieces}
         return stacked(pieces, reads)
 
 

@@ -21,7 +21,7 @@ class Closeness:
     middle: float = 0.5
 
     def likeness(self, embedding: Floats, examples: Floats) -> Likeness:
-        """Compare one embedding with those of examples, [n, 384], all of unit length."""
-        cosines: list[float] = np.clip(examples @ embedding, -1.0, 1.0).tolist()
+        """Compare one embedding with those of examples, a row for each, all of unit length."""
+        cosines: list[float] = np.clip(examples @ embedding, -1.0, 1.0).tolist() if len(examples) else []
         best = max(cosines, default=-1.0)
         return Likeness(tuple(cosines), sigmoid(self.slope * (best - self.middle)))

@@ -5,6 +5,7 @@ batches only pad, and the fused LayerNorm kernel is ten times slower than the pl
 """
 
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
@@ -77,16 +78,7 @@ class Model:
         Raises:
             EngineError: it cannot be loaded, or the device is not there.
         """
-        installed = ort.get_available_providers()
-        if device != "auto":
-            provider = _PROVIDERS[device]
-            if provider not in installed:
-                msg = (
-                    f"encoder.device is {device!r}, but the installed onnxruntime has {', '.join(installed)}"
-                )
-                raise EngineError(f"{msg}; install an onnxruntime with {provider}, or use `auto`")
-            return cls(_session(path, provider))
-        models = [cls(_session(path, each)) for each in _PROVIDERS.values() if each in installed]
+        models = [cls(_fitting(path, each)) for each in providers(device)]
         return models[0] if len(models) == 1 else min(models, key=_seconds)
 
     def widths(self) -> dict[str, int | str | None]:
@@ -100,33 +92,67 @@ class Model:
             EngineError: the runtime failed or is out of memory; the message holds no text.
         """
         fed = ids[None, :], self._mask[:, : len(ids)], shapes[None, :]
-        try:
-            results = self._session.run(_OUTPUTS, dict(zip(_INPUTS, fed, strict=True)))
-        except MemoryError as error:
-            raise EngineError(f"out of memory while reading a window of {len(ids)} tokens") from error
-        except _FAULTS as error:
-            what = (
-                "out of memory" if "alloc" in str(error) else f"onnxruntime failed ({type(error).__name__})"
-            )
-            raise EngineError(f"{what} while reading a window of {len(ids)} tokens") from error
+        results = run_session(self._session, _OUTPUTS, dict(zip(_INPUTS, fed, strict=True)))
         return Outputs(*(result[0] for result in results))
 
 
-def _session(path: Path, provider: str) -> ort.InferenceSession:
+def providers(device: Device) -> list[str]:
+    """What a model may run on here, by onnxruntime's names; several = take the fastest.
+
+    Raises:
+        EngineError: the device is not there.
+    """
+    installed = ort.get_available_providers()
+    if device == "auto":
+        return [each for each in _PROVIDERS.values() if each in installed]
+    provider = _PROVIDERS[device]
+    if provider not in installed:
+        msg = f"encoder.device is {device!r}, but the installed onnxruntime has {', '.join(installed)}"
+        raise EngineError(f"{msg}; install an onnxruntime with {provider}, or use `auto`")
+    return [provider]
+
+
+def run_session(
+    session: ort.InferenceSession, outputs: Sequence[str], fed: Mapping[str, Ints]
+) -> list[Floats]:
+    """One pass over one window; `fed` are inputs [1, tokens] by name.
+
+    Raises:
+        EngineError: the runtime failed or is out of memory; the message holds no text.
+    """
+    try:
+        return session.run(outputs, fed)
+    except MemoryError as error:
+        what, cause = "out of memory", error
+    except _FAULTS as error:
+        what = "out of memory" if "alloc" in str(error) else f"onnxruntime failed ({type(error).__name__})"
+        cause = error
+    length = next(iter(fed.values())).shape[1]
+    raise EngineError(f"{what} while reading a window of {length} tokens") from cause
+
+
+def open_session(path: Path, provider: str) -> ort.InferenceSession:
+    """Load a model file with the settings above.
+
+    Raises:
+        EngineError: it cannot be loaded.
+    """
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.enable_mem_pattern = False  # plans are kept for each length there is, 14 MB for nothing gained
     options.log_severity_level = _SILENT
-    providers = [provider] if provider == _CPU else [provider, _CPU]
+    order = [provider] if provider == _CPU else [provider, _CPU]
     try:
-        session = ort.InferenceSession(
-            str(path), options, providers, disabled_optimizers=["SkipLayerNormFusion"]
-        )
+        return ort.InferenceSession(str(path), options, order, disabled_optimizers=["SkipLayerNormFusion"])
     except MemoryError as error:
         raise EngineError(f"out of memory while loading {str(path)!r}") from error
     except _FAULTS as error:
         raise EngineError(f"{str(path)!r} is no model that onnxruntime can run: {error}") from error
+
+
+def _fitting(path: Path, provider: str) -> ort.InferenceSession:
+    session = open_session(path, provider)
     names = {node.name for node in session.get_inputs()}, {node.name for node in session.get_outputs()}
     if names != (set(_INPUTS), set(_OUTPUTS)):
         raise EngineError(f"{str(path)!r} has other inputs or outputs than format 1 of the artefact")

@@ -10,9 +10,9 @@ from typing import Final
 
 from waypost.encoder.known import Known, KnownTexts
 from waypost.encoder.manifest import Artefact
-from waypost.encoder.reader import Done, Reader
+from waypost.encoder.reader import Done, Reader, Vocabulary
 from waypost.encoder.reader import Window as Input
-from waypost.encoder.tokenise import Tokeniser, Tokens
+from waypost.encoder.tokenise import Tokens
 from waypost.encoder.windows import Stretch, head_and_tail, opening, sliding
 from waypost.needs import Encode
 from waypost.request.text import Folded, fold
@@ -116,7 +116,7 @@ class Planner:
     """
 
     artefact: Artefact
-    tokeniser: Tokeniser
+    tokeniser: Vocabulary
     reader: Reader
     known: KnownTexts
     most: int

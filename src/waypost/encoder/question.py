@@ -1,7 +1,7 @@
 """One `Encode` on its way through the threads: planned, read window by window, concluded."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
@@ -9,25 +9,24 @@ from threading import Lock
 from typing import Final
 
 from waypost.encoder.conclude import LATE, conclude
+from waypost.encoder.foreign_parts import Part, join
 from waypost.encoder.heads import Floats
-from waypost.encoder.plan import Piece, Plan, Planner
+from waypost.encoder.plan import Piece, Plan
 from waypost.encoder.pool import Line, Pool
-from waypost.encoder.reader import Done
+from waypost.encoder.reader import Done, Reader
 from waypost.encoder.settings import EncoderSettings
 from waypost.errors import EngineError
-from waypost.needs import Encode, Failed
+from waypost.needs import Failed
 from waypost.signals.base import Encoded, Examples
 
 BUSY: Final = "too much text is waiting to be read"
 
-_PER_TOKEN: Final = 4
-"""Characters of an ordinary token, to tell what a text will cost before it is tokenised."""
-_TOKENISING: Final = 50
-"""Reading a token costs so many times what tokenising it does."""
+Drawn = Sequence[tuple[Part, Plan]]
+"""What every model is asked, and the windows it takes."""
 
 
 class Question:
-    """A need and its answer to be.
+    """A need, divided among models, and its answer to be.
 
     Windows are read in whatever threads are free; what was read before the deadline counts, the rest is
     dropped unread. Whoever cancels `answer` stops it.
@@ -38,15 +37,13 @@ class Question:
 
     def __init__(
         self,
-        need: Encode,
-        planner: Planner,
+        parts: Sequence[Part],
         pool: Pool,
         prepared: Mapping[Examples, Floats],
         settings: EncoderSettings,
     ) -> None:
         self.answer: Future[Encoded | Failed] = Future()
-        self._need = need
-        self._planner = planner
+        self._parts = parts
         self._pool = pool
         self._prepared = prepared
         self._scan_tokens = settings.scan_tokens
@@ -60,10 +57,7 @@ class Question:
 
     def begin(self) -> None:
         """Get in line, or be refused because too much is waiting already."""
-        length = len(self._need.focus) + sum(map(len, self._need.scan))
-        # Most of a long conversation was read in earlier requests: one window is a fair guess.
-        ordinary = min(length // _PER_TOKEN, self._planner.artefact.window)
-        cost = 2 + ordinary + length // (_PER_TOKEN * _TOKENISING)
+        cost = sum(part.cost for part in self._parts)
         if self._pool.admit(cost):
             self._pool.push(self._line, partial(self._draw, cost))
         else:
@@ -78,48 +72,53 @@ class Question:
         try:
             if self._is_over():
                 return self._end(Failed(LATE))
-            plan = self._planner.draw(self._need, self._prepared, lambda: not self._is_over())
-            missing = self._missing(plan)
+            drawn = [(part, self._plan(part)) for part in self._parts]
+            missing = self._missing(drawn)
         finally:
             self._pool.release(cost)
         self._waiting = len(missing)
         if not missing:
-            return self._conclude(plan)
-        if not self._pool.admit(sum(piece.tokens for piece in missing)):
+            return self._conclude(drawn)
+        if not self._pool.admit(sum(piece.tokens for _, piece in missing)):
             return self._end(Failed(BUSY))
-        self._pool.push(self._line, *(partial(self._read, plan, piece) for piece in missing[1:]))
-        return self._read(plan, missing[0])
+        jobs = [partial(self._read, drawn, reader, piece) for reader, piece in missing]
+        self._pool.push(self._line, *jobs[1:])
+        return jobs[0]()
 
-    def _missing(self, plan: Plan) -> list[Piece]:
-        """Windows to be read, each once; those for guards up to the limit."""
-        reader = self._planner.reader
-        missing: dict[bytes, Piece] = {}
-        left = self._scan_tokens
+    def _plan(self, part: Part) -> Plan:
+        return part.planner.draw(part.need, self._prepared, lambda: not self._is_over())
 
-        def is_known(piece: Piece) -> bool:
+    def _missing(self, drawn: Drawn) -> list[tuple[Reader, Piece]]:
+        """Windows to be read, each once; those for guards up to the limit of each model."""
+        missing: dict[bytes, tuple[Reader, Piece]] = {}
+
+        def is_known(reader: Reader, piece: Piece) -> bool:
             key = piece.input.key
             if key not in self._reads and key not in missing and (done := reader.recall(key)):
                 self._reads[key] = done
             return key in self._reads or key in missing
 
-        for piece in plan.about():
-            if not is_known(piece):
-                missing[piece.input.key] = piece
-        for piece in plan.guarded():
-            if not is_known(piece):
-                left -= piece.tokens
-                if left >= 0:
-                    missing[piece.input.key] = piece
-                else:
-                    reader.skipped()
+        for part, plan in drawn:
+            for piece in plan.about():
+                if not is_known(part.planner.reader, piece):
+                    missing[piece.input.key] = part.planner.reader, piece
+        for part, plan in drawn:
+            left = self._scan_tokens
+            for piece in plan.guarded():
+                if not is_known(part.planner.reader, piece):
+                    left -= piece.tokens
+                    if left >= 0:
+                        missing[piece.input.key] = part.planner.reader, piece
+                    else:
+                        part.planner.reader.skipped()
         return list(missing.values())
 
-    def _read(self, plan: Plan, piece: Piece) -> None:
+    def _read(self, drawn: Drawn, reader: Reader, piece: Piece) -> None:
         try:
             if self._is_over():
-                self._planner.reader.skipped()
+                reader.skipped()
             else:
-                self._reads[piece.input.key] = self._planner.reader.read(piece.input)
+                self._reads[piece.input.key] = reader.read(piece.input)
         except EngineError as error:
             self._end(Failed(str(error)))
         finally:
@@ -128,14 +127,18 @@ class Question:
             self._waiting -= 1
             is_last = not self._waiting
         if is_last:
-            self._conclude(plan)
+            self._conclude(drawn)
 
-    def _conclude(self, plan: Plan) -> None:
-        answer = conclude(self._need, plan, self._reads, self._prepared, self._planner.artefact.heads)
-        if isinstance(answer, Encoded):
-            self._planner.keep(plan, answer.scans)
-            answer = replace(answer, seconds=time.perf_counter() - self._asked)
-        self._end(answer)
+    def _conclude(self, drawn: Drawn) -> None:
+        answers: list[tuple[Part, Encoded]] = []
+        for part, plan in drawn:
+            heads = part.planner.artefact.heads
+            answer = conclude(part.need, plan, self._reads, self._prepared, heads)
+            if isinstance(answer, Failed):
+                return self._end(answer)
+            part.planner.keep(plan, answer.scans)
+            answers.append((part, answer))
+        return self._end(replace(join(answers), seconds=time.perf_counter() - self._asked))
 
     def _is_over(self) -> bool:
         return self.answer.done() or time.perf_counter() > self._deadline

@@ -13,7 +13,7 @@ from waypost.encoder.heads import Floats
 from waypost.encoder.memo import Memo
 from waypost.encoder.onnx import Outputs
 from waypost.encoder.tags import Tag, Tagger
-from waypost.encoder.tokenise import Ints, Tokeniser, Tokens
+from waypost.encoder.tokenise import Ints, Tokens
 from waypost.encoder.windows import Stretch
 
 _OVERHEAD: Final = 900
@@ -68,6 +68,18 @@ class Network(Protocol):
         ...
 
 
+class Vocabulary(Protocol):
+    """What makes tokens of a text; `tokenise.Tokeniser`, or that of another model."""
+
+    def read(self, text: str) -> Tokens:
+        """Tokenise a text without lone surrogates."""
+        ...
+
+    def framed(self, ids: Ints, shapes: Ints) -> tuple[Ints, Ints]:
+        """One pass of the network: ids and shapes between the special tokens."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Window:
     """Tokens that are read in one pass, special tokens not included."""
@@ -89,7 +101,7 @@ class Reader:
     """
 
     def __init__(
-        self, network: Network, tokeniser: Tokeniser, tagger: Tagger, sha256: str, memo_bytes: int
+        self, network: Network, tokeniser: Vocabulary, tagger: Tagger, sha256: str, memo_bytes: int
     ) -> None:
         """`sha256` of the model in hex: what one model said is never taken for the word of another."""
         self.passes = 0

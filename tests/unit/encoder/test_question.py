@@ -10,6 +10,7 @@ import pytest
 from tests.unit.encoder.fakes import ALL, GUARDS, FakeNetwork, artefact, babble, vocabulary
 from waypost.encoder import question
 from waypost.encoder.conclude import LATE
+from waypost.encoder.foreign_parts import Part
 from waypost.encoder.known import KnownTexts
 from waypost.encoder.plan import Planner
 from waypost.encoder.pool import Pool
@@ -48,7 +49,7 @@ class Bench:
         self.pool = Pool(1, self.settings.queue_tokens)
 
     def ask(self, need: Encode, prepared: Mapping[Any, Any] = {}) -> Question:
-        asked = Question(need, self.planner, self.pool, prepared, self.settings)
+        asked = Question((Part(self.planner, need),), self.pool, prepared, self.settings)
         asked.begin()
         return asked
 
