@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from waypost.attempt import hops_of
 from waypost.config.settings import Settings
-from waypost.encoder.settings import EncoderSettings
+from waypost.encoder.settings import EncoderSettings, ForeignModel
 from waypost.errors import EngineError
 from waypost.needs import Encode, Failed
 from waypost.observe.audit import AuditLog
@@ -55,8 +55,10 @@ class Policies:
 class Classifiers:
     """The encoder of one process, loaded when the first question needs it or beforehand."""
 
-    def __init__(self, settings: EncoderSettings) -> None:
+    def __init__(self, settings: EncoderSettings, foreign: Mapping[str, ForeignModel] | None = None) -> None:
+        """`foreign` are checkpoints in place of built-in heads; see `checkpoints`."""
         self._settings = settings
+        self._foreign = foreign or {}
         self._encoder: Encoder | None = None
 
     async def answer(self, need: Encode) -> Encoded | Failed:
@@ -68,15 +70,15 @@ class Classifiers:
         return await encoder.answer(need)
 
     def load(self, policy: Policy | None = None) -> "Encoder":
-        """Load the artefact, half a second, and read the examples of a policy; once is enough.
+        """Load the artefact, half a second, and checkpoints; read the examples of a policy; once is enough.
 
         Raises:
-            EngineError: the artefact cannot be used.
+            EngineError: the artefact, or the checkpoint of a guard, cannot be used.
         """
         from waypost.encoder.engine import Encoder  # noqa: PLC0415 - numpy and onnxruntime take 0.2 s
 
         if self._encoder is None:
-            self._encoder = Encoder.open(self._settings)
+            self._encoder = Encoder.open(self._settings, self._foreign)
         if policy is not None:
             self._encoder.prepare(e for signal in policy.signals.values() for e in signal.likened)
         return self._encoder
@@ -90,6 +92,12 @@ class Classifiers:
 def asks_classifiers(policy: Policy) -> bool:
     """Whether any question of a policy reads a head; without one, the classifiers are never loaded."""
     return any(signal.heads for signal in policy.signals.values())
+
+
+def checkpoints(policy: Policy, settings: Settings) -> Mapping[str, ForeignModel]:
+    """Checkpoints of somebody else's that a question of the policy is put to, by head."""
+    asked = {head for signal in policy.signals.values() for head in signal.heads}
+    return {head: model for head, model in settings.foreign.items() if head in asked}
 
 
 @asynccontextmanager
@@ -106,14 +114,14 @@ async def worker(
         front: who serves both; None = the usual one for each address.
 
     Raises:
-        EngineError: an address, the audit log or the artefact of the classifiers cannot be used.
+        EngineError: an address, the audit log or a model of the classifiers cannot be used.
     """
     policies = Policies(policy)
     limit = settings.max_body_bytes
     async with AsyncExitStack() as stack:
         audit = AuditLog.open(settings.audit, settings.state_dir, revision=policy.revision)
         stack.push_async_callback(audit.close)
-        classifiers = Classifiers(settings.encoder)
+        classifiers = Classifiers(settings.encoder, checkpoints(policy, settings))
         stack.callback(classifiers.close)
         if asks_classifiers(policy):
             await asyncio.to_thread(classifiers.load, policy)

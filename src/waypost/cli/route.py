@@ -12,7 +12,7 @@ from waypost.cli.draw import line, tree
 from waypost.cli.options import config_option, load_or_exit
 from waypost.errors import Exit, RequestError
 from waypost.request.chat import Identity
-from waypost.runtime import Classifiers
+from waypost.runtime import Classifiers, checkpoints
 from waypost.transport.driver import Ports
 
 
@@ -48,7 +48,8 @@ def route(
     pairs = [_pair(header) for header in headers]
     try:
         source = sys.stdin.read() if text == "-" else text
-        ports = Ports(Classifiers(loaded.settings.encoder).answer)
+        models = checkpoints(loaded.policy, loaded.settings)
+        ports = Ports(Classifiers(loaded.settings.encoder, models).answer)
         told, milliseconds = ask(loaded.policy, messages_of(source), model, identity, pairs, ports)
     except UnicodeDecodeError:
         click.echo("error: standard input is not UTF-8 text", err=True)

@@ -13,7 +13,7 @@ from waypost.cli.options import config_option, load_or_exit
 from waypost.decision.engine import SEMANTIC
 from waypost.errors import Exit, RequestError
 from waypost.policy import Policy
-from waypost.runtime import Classifiers
+from waypost.runtime import Classifiers, checkpoints
 from waypost.transport.driver import Ports
 
 
@@ -25,7 +25,8 @@ def test(files: tuple[str, ...], config: tuple[str, ...], as_json: bool) -> None
     """Run the `test_cases` of the configuration; exit 1 if one fails."""
     loaded = load_or_exit((*files, *config))
     started = time.perf_counter()
-    ports = Ports(Classifiers(loaded.settings.encoder).answer)
+    models = checkpoints(loaded.policy, loaded.settings)
+    ports = Ports(Classifiers(loaded.settings.encoder, models).answer)
     results = [(case, *_run(loaded.policy, case, ports)) for case in loaded.test_cases]
     seconds = time.perf_counter() - started
     failed = sum(1 for *_, problems in results if problems)
