@@ -62,7 +62,7 @@ class Size:
 
 SIZES: Mapping[str, Size] = {
     "short": Size(Span(1, 120), 0.4, {
-        "trigger": 22, "play": 5, "scenes": 3, "security": 10, "unsafe": 11, "prompting": 4, "code": 7,
+        "trigger": 22, "play": 5, "scenes": 4, "security": 10, "unsafe": 11, "prompting": 4, "code": 7,
         "documents": 5, "chat": 16, "general": 10, "foreign": 18, "encoded": 4,
     }),
     "medium": Size(Span(120, 600), 0.35, {
