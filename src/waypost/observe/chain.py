@@ -68,6 +68,7 @@ def seal(record: AuditRecord, *, seq: int, ts: str, prev: str) -> tuple[bytes, s
             "attempts": record.attempts,
             "because": record.because,
             "boundary": record.boundary,
+            "category": record.category,
             "config_sha256": record.config_sha256,
             "decision": record.decision,
             "justification": record.justification,

@@ -1,6 +1,7 @@
 """One line of the audit log, and what the check of many says."""
 
 import json
+from dataclasses import fields, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -46,6 +47,13 @@ def write(folder: Path, *files: list[bytes]) -> Path:
     for number, content in enumerate(files, 1):
         (folder / file_name(number)).write_bytes(b"".join(content))
     return folder
+
+
+def test_every_field_of_a_record_is_in_its_line() -> None:
+    line, _ = seal(replace(RECORD, category="law"), seq=1, ts=TS, prev=GENESIS)
+    told = json.loads(line)
+    assert {field.name for field in fields(AuditRecord)} <= set(told)
+    assert told["category"] == "law"
 
 
 def test_a_line_is_canonical_json_and_its_hash_covers_the_rest() -> None:
