@@ -120,13 +120,13 @@ def _look(policy: Policy, request: ChatRequest, rules: Sequence[Rule]) -> Genera
     learned = _ask_free(policy, request, rules, verdicts)
     if not learned:
         return Seen(verdicts, None)
-    encoded: Encoded | Failed = yield from _encode(request, [policy.signals[name] for name in learned])
+    encoded: Encoded | Failed = yield from need_of(request, [policy.signals[name] for name in learned])
     _ask_learned(policy, request, rules, verdicts, encoded)
     return Seen(verdicts, encoded)
 
 
-def _encode(request: ChatRequest, signals: Sequence[Signal]) -> Encode:
-    """One need for all of them: the union of their heads, every text once."""
+def need_of(request: ChatRequest, signals: Sequence[Signal]) -> Encode:
+    """One need for all of these learned signals: the union of their heads, every text once."""
     heads = frozenset[str]().union(*(signal.heads for signal in signals))
     scan = dict.fromkeys(text for signal in signals for text in signal.scanned(request))
     examples = dict.fromkeys(e for signal in signals for e in signal.likened)
@@ -140,8 +140,12 @@ def _ask_free(
 
     Returns the questions on the way that only the encoder can answer.
     """
+    tried: set[str] = set()
 
     def ask(name: str) -> None:
+        if name in tried:
+            return
+        tried.add(name)
         signal = policy.signals[name]
         verdict = signal.early(request) if signal.heads else signal.evaluate(request, None)
         if verdict is not None:

@@ -56,9 +56,11 @@ def rule_lists(draw: st.DrawFn, *, max_size: int = 4) -> tuple[Rule, ...]:
 
 @st.composite
 def signal_tables(draw: st.DrawFn) -> Mapping[str, Fixed]:
-    """Every signal with its answer; some read an encoder head."""
+    """Every signal with its answer; some read an encoder head, some of these know the answer before."""
     return {
-        name: Fixed(draw(answers), draw(st.frozensets(st.sampled_from(HEADS), max_size=2)))
+        name: Fixed(
+            draw(answers), draw(st.frozensets(st.sampled_from(HEADS), max_size=2)), hasty=draw(st.booleans())
+        )
         for name in SIGNALS
     }
 

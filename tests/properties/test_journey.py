@@ -39,8 +39,13 @@ def fixed(policy: Policy) -> dict[str, Fixed]:
     return {name: signal for name, signal in policy.signals.items() if isinstance(signal, Fixed)}
 
 
+def is_free(signal: Fixed) -> bool:
+    """Whether its answer needs no encoder: it reads no head, or knows the answer early."""
+    return not signal.reads or signal.hasty
+
+
 def everything(policy: Policy, *, down: bool) -> dict[str, Verdict]:
-    return {name: BROKEN if down and s.reads else s.verdict for name, s in fixed(policy).items()}
+    return {name: s.verdict if is_free(s) or not down else BROKEN for name, s in fixed(policy).items()}
 
 
 @given(random_policies(), requests, encoders)
@@ -65,11 +70,11 @@ def test_learned_signals_get_every_head_they_read_and_free_ones_get_none(
     drive(route(policy, request), Encoder())
     for signal in fixed(policy).values():
         for encoded in signal.asked:
-            if signal.reads:
+            if is_free(signal):
+                assert encoded is None
+            else:
                 assert encoded is not None
                 assert signal.reads <= encoded.heads.keys()
-            else:
-                assert encoded is None
 
 
 @given(random_policies(), requests, encoders)
@@ -87,10 +92,10 @@ def test_an_encoder_pass_is_made_while_the_decision_is_open(policy: Policy, requ
     """With every free answer known, learned answers that could still change the rule are asked for."""
     encoder = Encoder()
     drive(route(policy, request), encoder)
-    free = {name: s.verdict for name, s in fixed(policy).items() if not s.reads}
+    free = {name: s.verdict for name, s in fixed(policy).items() if is_free(s)}
     rules = considered(policy, request)
     roads: set[str] = set()
-    learned = [name for name, s in fixed(policy).items() if s.reads]
+    learned = [name for name, s in fixed(policy).items() if not is_free(s)]
     for mask in range(2 ** len(learned)):
         told = {name: _answer(holds=bool(mask >> n & 1)) for n, name in enumerate(learned)}
         decision = conclude(rules, free | told)
@@ -112,10 +117,21 @@ def test_rules_of_free_questions_in_front_of_the_decision_need_no_encoder(
     if encoder.passes:
         heads: set[str] = set()
         for rule in considered(policy, request):
-            heads |= {head for name in signals_of(rule.when) for head in policy.signals[name].heads}
+            names = [name for name in signals_of(rule.when) if not is_free(fixed(policy)[name])]
+            heads |= {head for name in names for head in policy.signals[name].heads}
             if rule.name == outcome.decision.rule.name:
                 break
         assert heads, "a pass was made although no rule up to the decision reads the encoder"
+
+
+@given(random_policies(), requests)
+def test_the_encoder_is_asked_only_for_what_stays_open_without_it(
+    policy: Policy, request: ChatRequest
+) -> None:
+    encoder = Encoder()
+    drive(route(policy, request), encoder)
+    needed = {head for s in fixed(policy).values() if not is_free(s) for head in s.reads}
+    assert all(heads <= needed for heads in encoder.passes)
 
 
 @given(random_policies(), requests)
@@ -134,12 +150,12 @@ def test_nothing_is_asked_behind_the_rule_that_settles_it(
 ) -> None:
     outcome = drive(route(policy, request), encoder)
     rules = considered(policy, request)
-    free = {name: s.verdict for name, s in fixed(policy).items() if not s.reads}
+    free = {name: s.verdict for name, s in fixed(policy).items() if is_free(s)}
     known_by_then = names_up_to(conclude_free(rules, free), rules)
     decided = names_up_to(outcome.decision.rule, rules)
     for name, signal in fixed(policy).items():
         if signal.asked:
-            assert name in (decided if signal.reads else known_by_then)
+            assert name in (known_by_then if is_free(signal) else decided)
 
 
 def conclude_free(rules: Sequence[Rule], free: Mapping[str, Verdict]) -> Rule:

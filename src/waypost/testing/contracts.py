@@ -4,11 +4,13 @@ A plugin's test is one line: `contracts.signal(MySignal(...))`. A broken promise
 `AssertionError` that names it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 
 from waypost.configurable import schema
+from waypost.journey import need_of
+from waypost.needs import Encode, Failed
 from waypost.request.chat import ChatRequest, Identity, Message, Part
 from waypost.signals.base import Encoded, Signal, Verdict
 
@@ -21,7 +23,7 @@ MAX_MATCHES = 100
 def signal(
     subject: Signal,
     *,
-    encoded: Sequence[Encoded] = (),
+    encoded: Sequence[Encoded | Callable[[Encode], Encoded | Failed]] = (),
     lists: Mapping[str, Sequence[str]] | None = None,
     requests: Sequence[ChatRequest] = (),
 ) -> None:
@@ -29,7 +31,8 @@ def signal(
 
     Args:
         subject: the signal as the file would configure it, not yet bound.
-        encoded: for a learned signal: what the encoder may have found, at least one.
+        encoded: for a learned signal: what the encoder may have found, at least one; or encoders, for example
+            a `FakeEncoder`, which are asked what the journey would ask for each request.
         lists: named keyword lists, as `bind` would be given.
         requests: further requests, for example some on which the condition holds.
 
@@ -49,11 +52,40 @@ def signal(
     _promise(len(bound) == 1, f"{kind.__name__}.bind must return as many signals as it was given")
     _promise(bool(encoded) == bool(bound[0].heads), "give `encoded` for a learned signal, and only for one")
     for request in (*strange_requests(), *requests):
-        for found in encoded or (None,):
+        for given in encoded or (None,):
+            found = _told(given, request, bound[0])
             verdict = bound[0].evaluate(request, found)
             _is_sound(verdict, request)
             fresh = replace(request, memo={})
             _promise(bound[0].evaluate(fresh, found) == verdict, "the same question must get the same answer")
+            _is_kept_early(bound[0], request, verdict)
+
+
+def _told(
+    given: Encoded | Callable[[Encode], Encoded | Failed] | None, request: ChatRequest, subject: Signal
+) -> Encoded | None:
+    """What was found beforehand, or what an encoder finds that is asked as the journey asks."""
+    if not callable(given):
+        return given
+    match given(need_of(request, [subject])):
+        case Failed(reason):
+            raise AssertionError(f"the encoder did not answer: {reason}")
+        case Encoded() as found:
+            return found
+
+
+def _is_kept_early(subject: Signal, request: ChatRequest, verdict: Verdict) -> None:
+    """What a learned signal says before the encoder is asked, or without it, is no other answer."""
+    if not subject.heads:
+        return
+    early = subject.early(request)
+    if early is not None:
+        _is_sound(early, request)
+        kept = early.holds is not None and early.holds is verdict.holds
+        _promise(kept, "an early answer must be one that no model can change")
+    unread = subject.evaluate(request, None)
+    _is_sound(unread, request)
+    _promise(unread.holds is not False, "without the encoder the question is open: `failed` must say so")
 
 
 def strange_requests() -> Iterator[ChatRequest]:

@@ -11,6 +11,7 @@ from waypost.request.chat import ChatRequest
 from waypost.signals.base import Encoded, Match, Signal, Verdict
 from waypost.testing import contracts
 from waypost.testing.contracts import CANARY
+from waypost.testing.signals import NO, YES, FakeEncoder
 
 SOUND = Verdict(None, 0.0, "does not hold")
 
@@ -62,6 +63,61 @@ def test_an_unsound_verdict_is_named(verdict: Verdict, broken: str) -> None:
 def test_a_learned_signal_needs_something_to_read() -> None:
     with pytest.raises(AssertionError, match="give `encoded`"):
         contracts.signal(Says(), encoded=[Encoded({})])
+
+
+@configurable
+class Read(Says):
+    """Reads a head and answers with what it found, or with what it was told to say without it."""
+
+    first: Verdict | None = None
+    """What it says early."""
+
+    unread: Verdict = field(default=Verdict(None, 0.0, "nobody read it", failed="engine"))
+    """What it says without the encoder."""
+
+    @property
+    def heads(self) -> frozenset[str]:
+        return frozenset({"jailbreak"})
+
+    def scanned(self, request: ChatRequest) -> list[str]:
+        return [part.text for message in request.messages for part in message.parts if part.text]
+
+    def early(self, request: ChatRequest) -> Verdict | None:
+        return self.first
+
+    def evaluate(self, request: ChatRequest, encoded: Encoded | None) -> Verdict:
+        if encoded is None:
+            return self.unread
+        assert set(encoded.scans) == set(self.scanned(request))
+        return self.verdict
+
+
+def test_a_learned_signal_may_be_given_an_encoder_that_it_asks() -> None:
+    encoder = FakeEncoder()
+    contracts.signal(Read(), encoded=[encoder])
+    assert set(encoder.passes) == {frozenset({"jailbreak"})}
+    with pytest.raises(AssertionError, match="the encoder did not answer: down"):
+        contracts.signal(Read(), encoded=[FakeEncoder(down="down")])
+
+
+def test_an_early_answer_of_the_same_kind_is_kept() -> None:
+    contracts.signal(Read(verdict=YES, first=YES), encoded=[FakeEncoder()])
+
+
+@pytest.mark.parametrize(
+    ("subject", "broken"),
+    [
+        (Read(verdict=NO, first=YES), "no model can change"),
+        (Read(verdict=YES, first=NO), "no model can change"),
+        (Read(first=Verdict(None, 0.0, "open", failed="engine")), "no model can change"),
+        (Read(verdict=YES, first=Verdict("yes", 2.0, "sure")), "outside"),
+        (Read(unread=NO), "the question is open"),
+        (Read(unread=Verdict(None, 0.0, "")), "must say why"),
+    ],
+)
+def test_an_answer_without_the_encoder_must_not_be_another(subject: Signal, broken: str) -> None:
+    with pytest.raises(AssertionError, match=broken):
+        contracts.signal(subject, encoded=[FakeEncoder()])
 
 
 class Plain(Signal):
