@@ -62,7 +62,7 @@ class Foreign:
         head: what it answers.
         artefact: what it would be if we had made it; its other heads are the built-in ones' and not asked.
         precision: `int8` or `fp32` where we converted it, else empty.
-        lacks: labels of the built-in head that it does not know.
+        lacks: labels that are read of the built-in head and that it does not know.
     """
 
     head: str
@@ -75,7 +75,7 @@ class Foreign:
     @property
     def is_complete(self) -> bool:
         """Whether the built-in head has nothing left to say: types only it knows are still looked for."""
-        return self.head != "pii" or not LEARNED.intersection(self.lacks)
+        return self.head != "pii" or not self.lacks
 
 
 def open_all(models: Mapping[str, ForeignModel], own: Heads, device: Device) -> dict[str, Foreign]:
@@ -90,8 +90,7 @@ def open_all(models: Mapping[str, ForeignModel], own: Heads, device: Device) -> 
             found[head] = opened = open_foreign(head, model, own, device)
         except EngineError as error:
             if head in SCANNING:
-                remedy = "a guard that was named must answer: put it right, or remove the key"
-                raise EngineError(f"{KEYS[head]}: {error} ({remedy})") from error
+                raise EngineError(f"{KEYS[head]}: {error} (a guard that is named must answer)") from error
             log.warning("%s: %s; the built-in classifier is used", KEYS[head], error)
         else:
             if head == "domain" and opened.lacks:
@@ -184,7 +183,7 @@ def _head(
         return DecodeSides(sides(names, located.root)), replace(own, jailbreak=Guard()), ()
     found = tags(names, located.root)
     decode = DecodeTags(found, len(tokeniser.before), len(tokeniser.after))
-    lacks = tuple(name for name in own.pii.types if name not in found.types)
+    lacks = tuple(name for name in own.pii.types if name in LEARNED and name not in found.types)
     return decode, replace(own, pii=Tagger(found.types)), lacks
 
 
