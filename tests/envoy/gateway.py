@@ -170,6 +170,10 @@ class Gateway:
         """Pid of the ext_proc worker."""
         return next(pid for pid, command in self.children().items() if "extproc" in command)
 
+    def maps(self, pid: int, library: str) -> bool:
+        """Whether a process has a library in memory."""
+        return library in Path(f"/proc/{pid}/maps").read_text()
+
     @property
     def envoy(self) -> int:
         """Pid of Envoy."""
@@ -220,10 +224,18 @@ def is_alive(pid: int) -> bool:
         return False
 
 
+_given: set[int] = set()
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port nobody has; never one that was given before, because that may not be in use yet."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        if port not in _given:
+            _given.add(port)
+            return port
 
 
 @contextlib.contextmanager

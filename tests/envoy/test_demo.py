@@ -1,6 +1,8 @@
 """`waypost serve --demo` prints what to try; every line of it works exactly as printed."""
 
+import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -11,6 +13,7 @@ import pytest
 
 import waypost.demo
 from tests.envoy.gateway import Gateway, free_port, run_serve
+from waypost.demo import QUESTIONS
 from waypost.demo.providers import PROVIDERS
 
 
@@ -45,6 +48,12 @@ def run(command: str, **environ: str) -> str:
     return result.stdout
 
 
+def shorthand(printed: list[str]) -> str:
+    """The shell function that the tour defines first."""
+    start = next(n for n, line in enumerate(printed) if line.startswith("ask() {"))
+    return "\n".join(printed[start : start + 2])
+
+
 EXPECTED = (
     ("200 OK", "bank-stays-inside", "finance-32b at the demo provider 'onprem'"),
     ("200 OK", "patients-stay-inside", "clinic-27b at the demo provider 'onprem'"),
@@ -55,16 +64,41 @@ EXPECTED = (
 
 
 @pytest.mark.parametrize(("number", "expected"), tuple(enumerate(EXPECTED)))
-def test_each_curl_line_works_as_printed(
+def test_each_question_works_as_printed(
     printed: list[str], number: int, expected: tuple[str, str, str]
 ) -> None:
-    lines = [line for line in printed if line.startswith("curl ")]
+    lines = [line for line in printed if line.startswith('ask "')]
     assert len(lines) == len(EXPECTED)
-    output = run(lines[number])
+    output = run(f"{shorthand(printed)}\n{lines[number]}")
     status, decision, text = expected
     assert output.startswith(f"HTTP/1.1 {status}")
     assert f"x-waypost-decision: {decision}" in output
+    assert "x-waypost-category" not in output
     assert text in output
+
+
+MODELS = {
+    "mathematics": "maths",
+    "code": "coder",
+    "creative writing": "writer",
+    "law": "lawyer",
+    "health": "external-medical-ai",
+    "small talk": "chat",
+    "travel": "travel-guide",
+}
+
+
+def test_each_kind_of_question_reaches_a_model_of_its_own_as_printed(printed: list[str]) -> None:
+    start = next(n for n, line in enumerate(printed) if line.startswith("for question in"))
+    stop = next(n for n in range(start, len(printed)) if printed[n].startswith("do "))
+    output = run("\n".join([shorthand(printed), *printed[start : stop + 1]])).splitlines()
+    found: dict[str, tuple[str, str]] = {}
+    for question, *headers in zip(*[iter(output)] * 3, strict=True):
+        told = dict(header.split(": ") for header in headers)
+        found[question] = (told["x-waypost-category"], told["x-waypost-model"])
+    expected = {QUESTIONS[category]: (category, model) for category, model in MODELS.items()}
+    assert found == expected
+    assert len({model for _, model in found.values()}) == 7
 
 
 def test_the_sdk_snippet_works_as_printed(printed: list[str]) -> None:
@@ -76,7 +110,18 @@ def test_the_sdk_snippet_works_as_printed(printed: list[str]) -> None:
 
 def test_the_reason_is_told_as_printed(printed: list[str]) -> None:
     (line,) = (line for line in printed if " route --explain " in line)
-    assert "bank-stays-inside" in run(line)
+    told = run(line)
+    assert told.startswith("maths   category mathematics   ")
+    assert re.search(r"^ +domain +math 0\.\d+", told, re.MULTILINE)
+    assert re.search(r"^ +window +focus, characters 0-", told, re.MULTILINE)
+    assert "MATCH    category mathematics: p=0." in told
+    assert "bank-stays-inside" in told
+
+
+def test_a_rule_comes_before_the_classifiers_as_printed(printed: list[str]) -> None:
+    (line,) = (line for line in printed if " route -c " in line)
+    assert run(line).startswith("internal-financial-ai   rule bank-stays-inside   ")
+    assert json.loads(run(line.replace(" route -c ", " route --json -c ")))["encoder"] is None
 
 
 def test_the_audit_log_is_shown_as_printed(demo: Gateway, printed: list[str]) -> None:

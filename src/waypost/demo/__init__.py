@@ -7,25 +7,51 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
+
+QUESTIONS: Final = {
+    "mathematics": "What is the derivative of x^3 * sin(x)?",
+    "code": "Write a Python function that reverses a linked list.",
+    "creative writing": "Write a short poem about the first snow of winter.",
+    "law": "What must a plaintiff prove to win a claim of negligence?",
+    "health": "What are the health benefits of eating more fibre?",
+    "small talk": "Hi there, how is your day going?",
+    "travel": "Where should we stay for a weekend in Porto?",
+}
+"""What the tour asks about each category of `demo.yaml`."""
 
 _TOUR = """\
 Demo providers: 'onprem' (zone internal), 'cloud' and 'search' (zone external); nothing leaves this machine.
-The header x-waypost-decision names the rule that decided. Try in a second terminal:
+The headers x-waypost-decision and x-waypost-category say what decided. Paste into a second terminal:
+
+ask() {{ curl -isN http://{listen}/v1/chat/completions -H content-type:application/json \\
+  -d '{{"model":"auto","stream":'"${{2:-false}}"',"messages":[{{"role":"user","content":"'"$1"'"}}]}}'; }}
 
 # The bank: confidential words stay on the internal model.
-{ask}"Draft our internal trading strategy."{end}
+ask "Draft our internal trading strategy."
 
-# The clinic: a patient's e-mail address stays inside too, though no keyword is in the text.
-{ask}"Write to jane.roe@example.org that she is fine."{end}
+# The clinic: a person's name stays inside too, though no keyword is in the text.
+ask "Write to Maria Gonzalez that she is fine."
 
 # Search, streamed: a question about news goes to the model that can look things up.
-{stream}"Find the latest news on solar power."{end}
+ask "Find the latest news on solar power." true
 
 # A block: a private key goes nowhere.
-{ask}"What is -----BEGIN RSA PRIVATE KEY----- for?"{end}
+ask "What is -----BEGIN RSA PRIVATE KEY----- for?"
 
 # A fixed answer: no model is asked.
-{ask}"What are your opening hours?"{end}
+ask "What are your opening hours?"
+
+# No rule claims these: each goes to the model for its kind. Travel is known from three examples.
+for question in \\
+{questions}
+do echo "$question"; ask "$question" | grep -E '^x-waypost-(category|model)'; done
+
+# The reason for one of them: what each classifier says, and why no rule holds. Nothing is sent.
+{waypost} route --explain -c {config} "{first}"
+
+# Rules come first: a keyword decides before any classifier is asked.
+{waypost} route -c {config} "What is the derivative of our confidential trading curve?"
 
 # The OpenAI SDK (pip install openai): naming the cloud model does not get bank secrets out.
 python3 - <<'END'
@@ -40,10 +66,7 @@ for question in ("Why is the sky blue?", "Why is the sky blue on our confidentia
 END
 
 # The audit log: one record per decision, without the text.
-{python} -m waypost.cli audit show -c {config}
-
-# The reason: which rule, on what evidence, and why not the others. Nothing is sent.
-{python} -m waypost.cli route --explain -c {config} "Draft our internal trading strategy."
+{waypost} audit show -c {config}
 """
 
 
@@ -62,13 +85,16 @@ def children() -> Sequence[Sequence[str]]:
 
 
 def tour(listen: str) -> str:
-    """What to try, as shell text that works when pasted line by line.
+    """What to try, as shell text that works when pasted from top to bottom.
 
     Args:
         listen: address of the gateway as a client writes it, `host:port`.
     """
-    curl = f"curl -isN http://{listen}/v1/chat/completions -H content-type:application/json -d"
-    ask = curl + """ '{"model":"auto","messages":[{"role":"user","content":"""
-    stream = ask.replace('"auto"', '"auto","stream":true')
-    words = {"python": shlex.quote(sys.executable), "config": shlex.quote(str(config_path()))}
-    return _TOUR.format(ask=ask, stream=stream, end="}]}'", listen=listen, **words)
+    questions = " \\\n".join(f'  "{question}"' for question in QUESTIONS.values())
+    return _TOUR.format(
+        listen=listen,
+        questions=questions,
+        first=next(iter(QUESTIONS.values())),
+        waypost=f"{shlex.quote(sys.executable)} -m waypost.cli",
+        config=shlex.quote(str(config_path())),
+    )

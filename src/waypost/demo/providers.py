@@ -61,15 +61,15 @@ class DemoProvider:
         return int(environ.get(self.variable) or self.default_port)
 
 
+_INSIDE: Final = ("finance-32b", "clinic-27b", "legal-32b")
+_CLOUD: Final = (
+    "general-large", "medical-large", "maths-large", "coder-large", "writer-large", "chat-small",
+    "travel-medium", "embed-small",
+)  # fmt: skip
+
 PROVIDERS: Final = (
-    DemoProvider("onprem", "WAYPOST_DEMO_PORT_1", 9101, "demo-key-onprem", ("finance-32b", "clinic-27b")),
-    DemoProvider(
-        "cloud",
-        "WAYPOST_DEMO_PORT_2",
-        9102,
-        "demo-key-cloud",
-        ("general-large", "medical-large", "embed-small"),
-    ),
+    DemoProvider("onprem", "WAYPOST_DEMO_PORT_1", 9101, "demo-key-onprem", _INSIDE),
+    DemoProvider("cloud", "WAYPOST_DEMO_PORT_2", 9102, "demo-key-cloud", _CLOUD),
     DemoProvider("search", "WAYPOST_DEMO_PORT_3", 9103, "demo-key-search", ("search-large",)),
 )
 

@@ -2,6 +2,10 @@
 
 import re
 import shlex
+import subprocess
+import sys
+
+import pytest
 
 import waypost.demo
 from waypost.demo.providers import PROVIDERS
@@ -21,8 +25,33 @@ def test_demo_keeps_an_audit_log_of_its_own() -> None:
     assert 'state_dir: "${XDG_STATE_HOME:-~/.local/state}/waypost-demo"' in text
 
 
-def test_every_line_of_the_tour_is_shell() -> None:
+def test_every_category_of_the_configuration_is_asked_about() -> None:
+    text = waypost.demo.config_path().read_text(encoding="utf-8")
+    _, _, categories = text.partition("\ncategories:\n")
+    names = re.findall(r"^  - (?:\{name: ([\w ]+),|name: ([\w ]+)$)", categories, re.MULTILINE)
+    assert ["".join(name) for name in names] == list(waypost.demo.QUESTIONS)
+    for question in waypost.demo.QUESTIONS.values():
+        assert f"input: {question}," in text.replace('"', "")
+
+
+def test_the_tour_is_shell_and_python() -> None:
+    tour = waypost.demo.tour("127.0.0.1:18801")
+    _, _, shell = tour.partition("\n\n")
+    subprocess.run(["bash", "-n"], input=shell, text=True, check=True)
+    assert len(re.findall(r"^ask ", shell, re.MULTILINE)) == 5
+    assert shell.count("http://127.0.0.1:18801/v1") == 2
+    snippet = re.search(r"<<'END'\n(.*?)\nEND\n", shell, re.DOTALL)
+    assert snippet
+    compile(snippet[1], "tour", "exec")
+
+
+def test_paths_in_the_tour_may_hold_spaces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/my tools/python")
+    (line, *_) = (line for line in waypost.demo.tour("x:1").splitlines() if " route --explain " in line)
+    assert shlex.split(line)[0] == "/my tools/python"
+
+
+def test_the_tour_stays_short() -> None:
     lines = waypost.demo.tour("127.0.0.1:18801").splitlines()
-    curls = [shlex.split(line) for line in lines if line.startswith("curl")]
-    assert len(curls) == 5
-    assert all("http://127.0.0.1:18801/v1/chat/completions" in words for words in curls)
+    assert len(lines) <= 60
+    assert max(len(line) for line in lines if "waypost.cli" not in line) <= 110
