@@ -22,6 +22,7 @@ VERBS: Final = {
     "route": "Say where a text would go and why; nothing is sent.",
     "serve": "Serve clients: Envoy, the deciding process and the admin app.",
     "test": "Run the test cases of a configuration.",
+    "train": "Train the classifiers again, with rows of your own if you like.",
 }
 """Every verb and its line in `--help`, which must not import them: that takes half a second."""
 

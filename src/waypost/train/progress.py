@@ -23,7 +23,8 @@ class Progress:
 
     def begin(self, stage: str) -> "Progress":
         """Another stage."""
-        self.stage, self._began, self._said = stage, time.monotonic(), 0.0
+        self.stage, self._began = stage, time.monotonic()
+        self._said = 0.0 if self.out.isatty() else self._began
         return self
 
     def step(self, done: int, total: int, note: str = "") -> None:

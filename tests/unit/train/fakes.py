@@ -1,5 +1,6 @@
 """Rows, windows and states of no meaning, and the published weights' shapes with nothing learned in them."""
 
+import re
 import string
 from collections.abc import Sequence
 from typing import Any
@@ -10,12 +11,16 @@ from tokenizers.models import WordPiece
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
-from waypost.encoder.tokenise import Tokeniser, Tokens
+from waypost.encoder.onnx import Outputs
+from waypost.encoder.tokenise import Ints, Tokeniser, Tokens
 from waypost.train.features import Features, Item
 from waypost.train.readings import Reading, Tagged
 from waypost.train.rows import DOMAINS, INTENTS, PII_TYPES, Personal, Row
 
 SIZE = 384
+LETTERS = string.printable.replace(string.whitespace, "")
+FIRST = 104
+"""Id of the first letter that begins a word; those inside of words come behind all of them."""
 
 
 def row(text: str = "how tall is it?", source: str = "fake", group: str = "=", **labels: Any) -> Row:
@@ -60,9 +65,8 @@ def mixed(count: int = 12) -> list[Row]:
 def vocabulary() -> bytes:
     """A tokenizer of letters, digits and signs with BERT's special tokens at BERT's places."""
     fillers = [f"[unused{n}]" for n in range(99)]
-    letters = string.printable.replace(string.whitespace, "")
     pieces = [
-        "[PAD]", *fillers, "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{c}" for c in letters),
+        "[PAD]", *fillers, "[UNK]", "[CLS]", "[SEP]", "[MASK]", *LETTERS, *(f"##{c}" for c in LETTERS),
     ]  # fmt: skip
     model = WordPiece({piece: n for n, piece in enumerate(pieces)}, unk_token="[UNK]")
     tokenizer = Tokenizer(model)
@@ -70,6 +74,33 @@ def vocabulary() -> bytes:
     tokenizer.pre_tokenizer = BertPreTokenizer()
     tokenizer.add_special_tokens(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"])
     return tokenizer.to_str().encode()
+
+
+class Knowing:
+    """A network that reads a few words: "sum" is mathematics, "obey" an attack, "ann" a person."""
+
+    provider = "fake"
+
+    def __init__(self, domains: int = len(DOMAINS), noise: float = 0.0) -> None:
+        self._domains, self._noise = domains, noise
+        self.passes = 0
+
+    def run(self, ids: Ints, shapes: Ints) -> Outputs:
+        self.passes += 1
+        # A token is a letter, so places in the text are those of the tokens.
+        text = "".join(LETTERS[(i - FIRST) % len(LETTERS)] if i >= FIRST else " " for i in ids.tolist())
+        domain = np.zeros(self._domains, np.float32)
+        domain[DOMAINS.index("math" if "sum" in text else "law")] = 4 + self._noise
+        intent = np.zeros(len(INTENTS), np.float32)
+        intent[INTENTS.index("math_problem" if "sum" in text else "analysis")] = 4
+        tags = np.zeros((len(ids), 1 + 2 * len(PII_TYPES)), np.float32)
+        tags[:, 0] = 8
+        for found in re.finditer("ann", text):
+            tags[found.start(), 1], tags[found.start() + 1 : found.end(), 2] = 20, 20
+        embedding = np.ones(SIZE, np.float32) / SIZE**0.5
+        attack = np.array([0.0, 3.0 if "obey" in text else -3.0], np.float32)
+        hard = np.array([0.75 if "sum" in text else 0.25], np.float32)
+        return Outputs(embedding, domain, intent, hard, attack, tags)
 
 
 def tokens(text: str) -> Tokens:
