@@ -12,9 +12,13 @@ from transformers import (
     BertForSequenceClassification,
     BertForTokenClassification,
     BertModel,
+    DebertaV2Config,
+    DebertaV2ForTokenClassification,
     ModernBertConfig,
     ModernBertForSequenceClassification,
     ModernBertForTokenClassification,
+    RobertaConfig,
+    RobertaForSequenceClassification,
 )
 
 from waypost.encoder.foreign import open_foreign
@@ -23,6 +27,7 @@ from waypost.encoder.manifest import Artefact
 from waypost.encoder.onnx import open_session
 from waypost.encoder.settings import ForeignModel
 from waypost.errors import EngineError
+from waypost.train import convert as module
 from waypost.train.convert import convert
 from waypost.train.convert_torch import export, load
 
@@ -36,6 +41,9 @@ SMALL: dict[str, Any] = {
 MODERN = {**SMALL, "num_hidden_layers": 4, "max_position_embeddings": 256, "local_attention": 16,
           "global_attn_every_n_layers": 3, "pad_token_id": 0, "bos_token_id": 2, "cls_token_id": 2,
           "eos_token_id": 3, "sep_token_id": 3}  # fmt: skip
+ROBERTA = {**SMALL, "num_hidden_layers": 2, "max_position_embeddings": 130, "pad_token_id": 1}
+DEBERTA = {**SMALL, "num_hidden_layers": 2, "max_position_embeddings": 128, "relative_attention": True,
+           "pos_att_type": ["p2c", "c2p"], "position_buckets": 32, "type_vocab_size": 0}  # fmt: skip
 BERT = {**SMALL, "num_hidden_layers": 2, "max_position_embeddings": 160}
 SIDES: dict[str, Any] = {"id2label": {0: "benign", 1: "jailbreak"}, "label2id": {"benign": 0, "jailbreak": 1}}
 TAGS: dict[str, Any] = {"id2label": {0: "O", 1: "B-PERSON", 2: "I-PERSON"},
@@ -65,6 +73,11 @@ MAKERS = {
         "token",
         lambda: ModernBertForTokenClassification(ModernBertConfig(**MODERN, **TAGS)),
     ),
+    "roberta, texts": (
+        "sequence",
+        lambda: RobertaForSequenceClassification(RobertaConfig(**ROBERTA, **SIDES)),
+    ),
+    "deberta, tokens": ("token", lambda: DebertaV2ForTokenClassification(DebertaV2Config(**DEBERTA, **TAGS))),
     "embedding": ("embedding", lambda: BertModel(BertConfig(**BERT))),
 }
 
@@ -92,6 +105,17 @@ def test_a_conversion_answers_in_the_engine(tmp_path: Path, head: str) -> None:
     found = {"jailbreak": out.jailbreak, "pii": out.tags, "similarity": out.embedding}[head]
     assert np.isfinite(found).all()
     assert found.any()
+
+
+def test_what_rounding_would_change_too_much_keeps_32_bits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = saved(tmp_path / "source", MAKERS["bert, tokens"][1]())
+    monkeypatch.setattr(module, "MOST", -1.0)
+    made = convert(folder)
+    assert made.precision == "fp32"
+    assert {path.name for path in made.folder.glob("*.onnx")} == {MODEL}
+    assert open_foreign("pii", ForeignModel(folder), Artefact.open().heads, "cpu").precision == "fp32"
 
 
 def test_padding_does_not_change_what_a_graph_says(tmp_path: Path) -> None:
