@@ -62,6 +62,8 @@ class Models:
 
     def parts(self, need: Encode) -> tuple[Part, ...]:
         """Divide a question; the artefact's part comes first, and is there if nobody else is asked."""
+        if not self.others:
+            return (Part(self.own, need),)
         given = [(head, *self.others[head]) for head in sorted(need.heads & self.others.keys())]
         left = need.heads - {head for head, foreign, _ in given if foreign.is_complete}
         own = replace(need, heads=left, examples=() if LIKENESS in self.others else need.examples)
