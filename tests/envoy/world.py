@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
 
+from tests.artefact import FOLDER
 from tests.envoy.faulty import Upstream
 
 
@@ -145,4 +146,65 @@ def config(world: World) -> dict[str, Any]:
             *(_route(chain(*chain_), chain(*chain_), chain_, boundary=everywhere) for chain_ in CHAINS),
         ],
         "default_model": model("out1"),
+    }
+
+
+CATEGORIES = {
+    "mathematics": {"domain": "math", "intent": "math_problem"},
+    "code": {"intent": ["code_generation", "code_debugging"]},
+    "small talk": {"intent": "general_chat"},
+    "travel": {
+        "examples": [
+            "Which train gets me from Vienna to Venice?",
+            "Suggest a hotel for a weekend in Lisbon.",
+            "What must we see in Kyoto in three days?",
+        ]
+    },
+}
+"""What no rule claims goes to `expert-<category>`; travel to in2 alone, which keeps it inside."""
+
+EXPERTS = {
+    "mathematics": ("out1", "out2"),
+    "code": ("out2",),
+    "small talk": ("out3",),
+    "travel": ("in2",),
+}
+
+
+def expert(category: str, provider: str = "") -> str:
+    """Logical model of a category; the first one of its chain."""
+    return f"{category.replace(' ', '-')}-at-{provider or EXPERTS[category][0]}"
+
+
+def semantic(world: World, **settings: Any) -> dict[str, Any]:
+    """A file whose rules are a word and names of people, both kept inside; what is left goes by category.
+
+    The classifiers may take almost as long as Envoy waits: these tests are about answers, not about time.
+    """
+    names = [*world.upstreams, *world.dead]
+    models = {model(name): {"provider": name, "name": WIRE_NAMES[name]} for name in names}
+    for category, providers in EXPERTS.items():
+        models |= {expert(category, p): {"provider": p, "name": f"expert-{p}"} for p in providers}
+    people = [{"type": "pii_detection", "types": ["PERSON"]}]
+    inside = {"type": "route", "endpoints": [model("in1"), model("indead")]}
+    return {
+        "encoder": {"artefact": str(FOLDER), "deadline_seconds": 9, **settings.pop("encoder", {})},
+        "providers": {name: _provider(world, name) for name in names},
+        "models": models,
+        "routing_rules": [
+            _route("word", "ledger", ("in1",)),
+            {"name": "people", "conditions": people, "action": inside},
+        ],
+        "categories": [
+            {
+                "name": category,
+                **bound,
+                "model_scores": [
+                    {"model": expert(category, p), "score": 1 / n} for n, p in enumerate(EXPERTS[category], 1)
+                ],
+            }
+            for category, bound in CATEGORIES.items()
+        ],
+        "default_model": model("out3"),
+        **settings,
     }
