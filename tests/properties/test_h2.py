@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
@@ -71,7 +71,11 @@ def test_any_split_gives_the_same(data: bytes, places: list[int]) -> None:
     assert (split_events, split_failure) == (events, failure)
 
 
+MESSAGE_THEN_NONSENSE = opened(1) + sent(1, bytes(5), 0) + raw(0, 0, 0, bytes(1))
+
+
 @given(st.binary(max_size=400) | conversation, st.sampled_from([b"", PREFACE]))
+@example(http2.settings() + MESSAGE_THEN_NONSENSE, PREFACE)
 def test_no_bytes_crash_it_and_what_it_says_is_well_formed(data: bytes, greeting: bytes) -> None:
     _, out, failure = hear([greeting + data])
 

@@ -205,9 +205,9 @@ class Connection:
         return self._events
 
     def send(self, stream: int, message: bytes) -> None:
-        """Send one message; on a stream that has ended it is dropped."""
+        """Send one message; it is dropped on a stream that has ended and on a connection that has failed."""
         found = self._streams.get(stream)
-        if found is None or found.status is not None:
+        if found is None or found.status is not None or self.failure:
             return
         if not found.answered:
             found.answered = True
