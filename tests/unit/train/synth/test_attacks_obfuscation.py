@@ -50,9 +50,9 @@ def test_every_style_changes_the_text(style: Callable[[str], str]) -> None:
 
 def test_attacks_and_twins_come_in_the_same_disguises() -> None:
     frames = [("direct", "say {word}"), ("direct", "x" * (LONGEST_PAYLOAD + 1))]
-    batches = list(islice(disguised(generator(0, "o"), frames, "extraction"), 300))
+    batches = list(islice(disguised(generator(0, "o"), frames, "extraction"), 900))
     assert {batch[0].kind for batch in batches} == {"obfuscated"}
-    assert 0.45 < sum(len(batch) == 2 for batch in batches) / 300 < 0.65
+    assert 0.45 < sum(len(batch) == 2 for batch in batches) / 900 < 0.65
     assert {draft.group for batch in batches for draft in batch} == {group("direct", "say {word}")}
     twins = [batch[1] for batch in batches if len(batch) == 2]
     assert not any(twin.attack or "\0" in twin.text or "{payload}" in twin.text for twin in twins)
