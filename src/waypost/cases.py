@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from waypost.decision.engine import SEMANTIC
 from waypost.request.chat import Identity
-from waypost.trace import Trace
+from waypost.trace import NO_MATCH, Trace
 
 ActionName = Literal["route", "block", "respond"]
 
@@ -20,6 +20,7 @@ class Case:
         messages: the conversation in OpenAI form; a text in the file is one user message.
         endpoint: first endpoint of the chain, or `semantic_classification` when no rule may match.
         reasoning: the rule's own sentence, the evidence, or evidence naming a part of the keywords found.
+        category: category of the semantic fallback.
         strict: `reasoning` must be the evidence, word for word.
         model: what the client asks for.
         identity: who asks, as far as a trusted hop says so.
@@ -30,6 +31,7 @@ class Case:
     reasoning: str | None = None
     rule: str | None = None
     action: ActionName | None = None
+    category: str | None = None
     strict: bool = False
     model: str = "auto"
     identity: Identity = field(default_factory=Identity)
@@ -49,6 +51,9 @@ def judge(case: Case, trace: Trace) -> Iterator[str]:
         yield f"expected rule {case.rule!r}, got {trace.decision!r}"
     if case.action is not None and case.action != _action(trace):
         yield f"expected action {case.action!r}, got {_action(trace)!r}"
+    if case.category is not None and case.category != trace.category:
+        got = repr(trace.category) if trace.category else f"none ({trace.decision!r}: {trace.because})"
+        yield f"expected category {case.category!r}, got {got}"
     if case.reasoning is not None and not _reasoning_met(case, case.reasoning, trace):
         yield f"expected reasoning {case.reasoning!r}, got {trace.because!r}"
 
@@ -61,9 +66,11 @@ def _endpoints(trace: Trace) -> set[str]:
 
 
 def _got(trace: Trace) -> str:
+    where = repr(trace.chain[0].endpoint) if trace.chain else f"no endpoint ({_action(trace)})"
+    if trace.category:
+        return f"{where} (category {trace.category!r})"
     if trace.decision == SEMANTIC:
         return repr(SEMANTIC)
-    where = repr(trace.chain[0].endpoint) if trace.chain else f"no endpoint ({_action(trace)})"
     return f"{where} (rule {trace.decision!r}: {trace.because})"
 
 
@@ -89,6 +96,8 @@ def _reasoning_met(case: Case, expected: str, trace: Trace) -> bool:
     """Sentence of the rule, the evidence, or the evidence's form with keywords that were all found."""
     wanted = _plain(expected)
     evidence = {_plain(trace.because), *(_plain(s.because) for s in trace.signals if s.value)}
+    if trace.decision == SEMANTIC:
+        evidence.add(_plain(NO_MATCH))
     if wanted in evidence:
         return True
     if case.strict:

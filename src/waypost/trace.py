@@ -5,7 +5,7 @@ It is made from the journey's own values and never computed a second time.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from waypost.decision.engine import EXPLICIT, SEMANTIC, Rule
 from waypost.decision.explain import RuleTrace, explain
@@ -13,7 +13,8 @@ from waypost.journey import Answer, Forward, Outcome, Refuse, considered
 from waypost.needs import Failed
 from waypost.policy import Policy
 from waypost.request.chat import ChatRequest
-from waypost.signals.base import Encoded, Match, Scan, Window
+from waypost.signals.base import Encoded, Match, Scan, Verdicts, Window
+from waypost.signals.category import NAMED
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,10 +181,24 @@ def because(outcome: Outcome) -> str:
     rule: Rule = outcome.decision.rule
     if outcome.decision.because:
         return outcome.decision.because
-    return {
-        SEMANTIC: "No keyword matches - using semantic routing",
-        EXPLICIT: "The client named this model and no rule stands against it",
-    }.get(rule.name, "The rule has no conditions")
+    if rule.name == SEMANTIC:
+        return f"{NO_MATCH}{_closest(outcome.verdicts)}"
+    if rule.name == EXPLICIT:
+        return "The client named this model and no rule stands against it"
+    return "The rule has no conditions"
+
+
+NO_MATCH: Final = "No keyword matches - using semantic routing"
+"""The evidence where no rule matched; the sentence of the published rule format."""
+
+
+def _closest(verdicts: Verdicts) -> str:
+    """The category that came nearest to winning, or why none could be told."""
+    asked = [verdict for name, verdict in verdicts.items() if name.startswith(NAMED)]
+    if failed := next((verdict for verdict in asked if verdict.failed), None):
+        return f"; categories: {failed.because}"
+    best = max(asked, key=lambda verdict: verdict.score, default=None)
+    return f"; closest is {best.because}" if best else ""
 
 
 def _name(outcome: Outcome) -> Literal["forward", "answer", "refuse"]:

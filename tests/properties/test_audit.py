@@ -211,6 +211,7 @@ def test_no_field_of_a_record_is_meant_for_text_of_a_prompt() -> None:
             "decision",
             "target",
             "boundary",
+            "category",
         ),  # the operator's words
         *("because", "matched"),  # the operator's terms and offsets
         *("prompt_hmac", "config_sha256"),  # digests

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from tests.unit.test_trace import POLICY, decide
+from tests.unit.test_trace import FALLBACK, POLICY, asks, decide
 from waypost.cases import Case, judge
 from waypost.decision.engine import Route
 from waypost.signals.base import Match, Verdict
 from waypost.testing.policies import chat, policy, rule
-from waypost.testing.signals import Fixed
+from waypost.testing.signals import FakeEncoder, Fixed
 from waypost.trace import Trace, trace
 
 KEYWORDS = Fixed(
@@ -78,6 +78,53 @@ def test_semantic_classification_is_met_only_when_no_rule_matched() -> None:
     assert list(judge(case(endpoint="semantic_classification"), nothing)) == []
     assert list(judge(case(reasoning="No keyword matches - using semantic routing"), nothing)) == []
     assert list(judge(case(endpoint="outside"), nothing)) != []
+
+
+def sorted_as(category: str, p: float = 0.9) -> Trace:
+    return asks(FALLBACK, chat("x"), FakeEncoder({"domain": {category: p}}))
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [
+        {"category": "math"},
+        {"endpoint": "maths"},
+        {"endpoint": "semantic_classification"},
+        {"rule": "semantic_classification"},
+        {"reasoning": "No keyword matches - using semantic routing"},
+        {"reasoning": "No keyword matches - using semantic routing", "strict": True},
+        {"reasoning": "category math: p=0.90, threshold 0.5; next law 0.01"},
+    ],
+)
+def test_a_category_that_decides_is_semantic_classification_too(expected: dict[str, Any]) -> None:
+    assert list(judge(case(**expected), sorted_as("math"))) == []
+
+
+@pytest.mark.parametrize(
+    ("category", "p", "says"),
+    [
+        ("law", 0.9, "expected category 'math', got 'law'"),
+        (
+            "history",
+            0.9,
+            "expected category 'math', got none ('semantic_classification': No keyword matches - ",
+        ),
+        ("math", 0.4, "expected category 'math', got none ('semantic_classification': No keyword matches - "),
+    ],
+)
+def test_another_category_or_none_is_a_miss(category: str, p: float, says: str) -> None:
+    (problem,) = judge(case(category="math"), sorted_as(category, p))
+    assert problem.startswith(says)
+
+
+def test_a_rule_that_decides_is_no_category() -> None:
+    (problem,) = judge(case(category="math"), told())
+    assert problem.startswith("expected category 'math', got none ('bank-rule': Contains ")
+
+
+def test_the_endpoint_of_a_category_must_be_its_own() -> None:
+    (problem,) = judge(case(endpoint="lawyer"), sorted_as("math"))
+    assert problem == "expected endpoint 'lawyer', got 'maths' (category 'math')"
 
 
 def test_titles_are_one_short_line() -> None:

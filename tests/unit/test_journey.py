@@ -2,11 +2,15 @@ import pytest
 
 from waypost.decision.engine import EXPLICIT, SEMANTIC, Block, Respond, Route, Rule
 from waypost.decision.expr import All, Any, Is
-from waypost.journey import Forward, Refuse, considered, known_model, route
+from waypost.journey import Forward, Refuse, considered, known_model, need_of, route
 from waypost.needs import Encode, Failed
 from waypost.policy import Policy, Unscannable
 from waypost.providers.chain import MAX_CHAIN
-from waypost.signals.base import Encoded, FailureCode, Verdict
+from waypost.request.chat import ChatRequest, Message, Part
+from waypost.signals.base import Encoded, Examples, FailureCode, Signal, Verdict
+from waypost.signals.jailbreak import JailbreakDetection
+from waypost.signals.pii import PiiDetection
+from waypost.signals.similarity import Similarity
 from waypost.testing.playbook import Playbook, answered, drive, forwarded, refused
 from waypost.testing.policies import chat, policy, route_to, rule
 from waypost.testing.signals import NO, STRANGER, UNREADABLE, YES, FakeEncoder, Fixed, Learned
@@ -15,10 +19,18 @@ ZONES = {"gpt": "external", "claude": "external", "onprem": "internal", "spare":
 INSIDE = route_to("onprem", "spare", inside="internal")
 HARD = Learned(head="complexity", label="hard")
 MATH = Learned(head="domain", label="math")
+PERSONAL = PiiDetection(scope="all")
 ANYTHING = chat("hello")
 
 
-def world(*rules: Rule, unscannable: Unscannable | None = None, **signals: Verdict | Learned) -> Policy:
+def conversation(*turns: tuple[str, str]) -> ChatRequest:
+    messages = tuple(
+        Message(role, (Part("text", text, f"messages[{n}].content"),)) for n, (role, text) in enumerate(turns)
+    )
+    return ChatRequest("openai_chat", b"{}", "auto", messages=messages)
+
+
+def world(*rules: Rule, unscannable: Unscannable | None = None, **signals: Verdict | Signal) -> Policy:
     questions = {n: Fixed(v) if isinstance(v, Verdict) else v for n, v in signals.items()}
     return policy(ZONES, questions, rules, unscannable=unscannable)
 
@@ -122,6 +134,64 @@ class TestQuestions:
         made = world(rule("hard", "h", INSIDE), h=HARD)
         outcome = drive(route(made, ANYTHING), FakeEncoder({"complexity": {"hard": 0.1}}, coverage=0.5))
         assert outcome.decision.rule.name == "hard"
+
+
+class TestLearnedQuestions:
+    """What the one need holds, and what is never asked."""
+
+    def test_a_need_holds_every_head_text_and_example_once(self) -> None:
+        guard, person = JailbreakDetection(scope="all"), PiiDetection(types=("PERSON",), scope="last_user")
+        near, same = Similarity(examples=("a", "b")), Similarity(examples=("a", "b"), threshold=0.9)
+        request = conversation(("system", "Be kind."), ("user", "Hello there, all of you."))
+        need = need_of(request, [guard, person, near, same, HARD])
+        assert need == Encode(
+            frozenset({"jailbreak", "pii", "similarity", "complexity"}),
+            "Hello there, all of you.",
+            ("Be kind.", "Hello there, all of you."),
+            (Examples(("a", "b")),),
+        )
+
+    def test_guards_alone_have_no_focus(self) -> None:
+        need = need_of(chat("hello"), [JailbreakDetection(scope="all")])
+        assert need == Encode(frozenset({"jailbreak"}), "", ("hello",))
+
+    def test_what_a_pattern_finds_makes_no_pass(self) -> None:
+        made = world(rule("data", "p", INSIDE), rule("hard", "h", route_to("gpt")), h=HARD, p=PERSONAL)
+        Playbook(made, chat("ann@example.com")).ends(forwarded("onprem", "spare", by="data"))
+
+    def test_what_a_pattern_does_not_find_is_asked_with_the_rest(self) -> None:
+        made = world(rule("hard", "h", route_to("claude")), rule("data", "p", INSIDE), h=HARD, p=PERSONAL)
+        encoder = FakeEncoder({"complexity": {"hard": 0.1}}, personal={"Ann Lee": "PERSON"})
+        outcome = drive(route(made, chat("Ann Lee")), encoder)
+        assert encoder.passes == [frozenset({"complexity", "pii"})]
+        assert outcome.decision.rule.name == "data"
+
+    def test_an_early_answer_is_asked_for_once(self) -> None:
+        class Counted(Learned):
+            def early(self, request: ChatRequest) -> None:
+                asked.append(1)
+
+        asked: list[int] = []
+        made = world(
+            *(rule(f"rule {n}", "q", route_to("gpt")) for n in range(5)),
+            q=Counted(head="complexity", label="hard"),
+        )
+        drive(route(made, ANYTHING), FakeEncoder({"complexity": {"hard": 0.1}}))
+        assert len(asked) == 1
+
+    def test_a_named_model_is_asked_only_about_guards(self) -> None:
+        made = world(rule("hard", "h", route_to("claude")), rule("data", "p", INSIDE), h=HARD, p=PERSONAL)
+        encoder = FakeEncoder()
+        outcome = drive(route(made, chat("hello", model="gpt")), encoder)
+        assert encoder.passes == [frozenset({"pii"})]
+        assert outcome.decision.rule.name == EXPLICIT
+
+    def test_the_outcome_keeps_what_was_found(self) -> None:
+        made = world(rule("hard", "h", route_to("claude")), rule("no", "a", Block()), h=HARD, a=NO)
+        encoder = FakeEncoder({"complexity": {"hard": 0.9}})
+        outcome = drive(route(made, ANYTHING), encoder)
+        assert outcome.encoded == encoder(Encode(frozenset({"complexity"}), "hello"))
+        assert drive(route(world(), ANYTHING), encoder).encoded is None
 
 
 class TestNamedModel:

@@ -10,7 +10,7 @@ from waypost.config.validate import nearest
 from waypost.decision.engine import SEMANTIC, Route, Rule
 from waypost.providers.chain import MAX_CHAIN
 from waypost.providers.provider import DEFAULT_ZONE
-from waypost.signals.category import Category, Entry
+from waypost.signals.category import NAMED, Category, Entry
 from waypost.signals.labelled import known
 from waypost.signals.labels import DOMAINS, INTENTS
 
@@ -46,7 +46,7 @@ def categories(document: schema.Document, book: Book, conditions: Conditions) ->
         if route is None or (entry is None and (block.name != OTHER or not entries)):
             continue
         signal = Category(name=block.name, entries=entries)
-        when = conditions.enter(signal, Category.kind, path, f"category: {block.name}")
+        when = conditions.enter(signal, Category.kind, path, f"{NAMED}{block.name}")
         rules.append(Rule(SEMANTIC, when, route, block.description, category=block.name))
     return rules
 

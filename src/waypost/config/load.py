@@ -156,6 +156,7 @@ def _cases(policy: Policy, findings: Findings) -> Sequence[Case]:
     cases: list[Case] = []
     is_complete = not findings.failed
     rules = [rule.name for rule in policy.rules]
+    categories = [rule.category for rule in policy.rules if rule.category]
     endpoints = [*policy.endpoints, *policy.providers, SEMANTIC]
     models = [*policy.auto_names, *policy.endpoints]
     for path, block in blocks(schema.Case, "test_cases", findings):
@@ -163,6 +164,7 @@ def _cases(policy: Policy, findings: Findings) -> Sequence[Case]:
             ("model", block.model, models),
             ("expected_endpoint", block.expected_endpoint, endpoints),
             ("expected_rule", block.expected_rule, rules),
+            ("expected_category", block.expected_category, categories),
         ):
             if is_complete and value is not None and value not in known:
                 findings.warn((*path, key), f"{value!r} does not exist", nearest(value, known))
@@ -179,8 +181,9 @@ def _cases(policy: Policy, findings: Findings) -> Sequence[Case]:
             block.expected_reasoning,
             block.expected_rule,
             block.expected_action,
+            block.expected_category,
         )
-        if expected == (None, None, None, None):
+        if not any(expected):
             findings.error(
                 path, "the case expects nothing", "add expected_endpoint or expected_rule", key=True
             )

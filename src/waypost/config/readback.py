@@ -40,14 +40,14 @@ def _rule(rule: Rule, policy: Policy) -> str:
 def _action(rule: Rule, policy: Policy) -> str:
     match rule.action:
         case Route() as route:
-            return _route(route, policy)
+            return _route(route, policy, binds=rule.binds_explicit)
         case Block() as block:
             return f'refuse with status {block.status}: "{block.message}"'
         case Respond() as respond:
             return f'answer "{respond.message}" and ask no model'
 
 
-def _route(route: Route, policy: Policy) -> str:
+def _route(route: Route, policy: Policy, *, binds: bool) -> str:
     first, *others = route.endpoints
     chain = f"send to {first}" + "".join(f", else {name}" for name in others)
     if route.boundary is None:
@@ -55,6 +55,8 @@ def _route(route: Route, policy: Policy) -> str:
         return f"{chain} (zone {', '.join(zones)})"
     zones = sorted(route.boundary)
     bound = f"zone {zones[0]}" if len(zones) == 1 else f"the zones {', '.join(zones[:-1])} and {zones[-1]}"
+    if not binds:
+        return f"{chain}; no attempt may leave {bound}"
     named = "is refused" if route.on_explicit == "refuse" else "is not followed"
     return f"{chain}; no attempt may leave {bound}, and a client's wish for a model elsewhere {named}"
 

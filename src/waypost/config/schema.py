@@ -352,6 +352,9 @@ class Case:
     expected_action: Literal["route", "block", "respond"] | None = None
     """Kind of action that must be taken."""
 
+    expected_category: Text | None = None
+    """Category of the semantic fallback that must decide."""
+
     strict: bool = False
     """`expected_reasoning` must be the evidence, word for word."""
 

@@ -7,6 +7,7 @@ from typing import Literal, assert_never
 from waypost.decision.engine import Decision, Rule
 from waypost.decision.expr import All, Any, Expr, Is, Not, evaluate, grounds
 from waypost.signals.base import Verdicts
+from waypost.signals.category import NAMED
 
 RuleOutcome = Literal["match", "failed_closed", "no_match", "failed_open", "skipped"]
 
@@ -59,7 +60,7 @@ def explain(
     decided_by = ""
     for number, rule in enumerate(rules, 1):
         tree = draw(rule.when, verdicts)
-        name = f"category: {rule.category}" if rule.category else rule.name
+        name = f"{NAMED}{rule.category}" if rule.category else rule.name
         if decided_by:
             traces.append(RuleTrace(name, "skipped", f"rule {decided_by} is final", tree))
         elif id(rule) not in applicable:

@@ -234,7 +234,7 @@ class TextSignal(Signal):
     scope: Scope | None = None
     """Which text is read: `last_user`, `user`, `conversation` (every role but system and developer) or `all`
     (everything that would leave, tool definitions and metadata included). Default: `all` in a rule with a
-    boundary or a block, inside `none_of` and for personal data, else `conversation`."""
+    boundary or a block, inside `none_of`, for personal data and for attacks, else `conversation`."""
 
     unreadable: Literal["fail", "ignore"] | None = None
     """What images, audio and files in that text mean: `fail` = the question cannot be answered, so a boundary

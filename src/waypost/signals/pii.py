@@ -60,7 +60,7 @@ class PiiDetection(TextSignal):
 
     types: tuple[str, ...] | None = None
     """Types to look for, for example `EMAIL_ADDRESS`. Default: those that identify a person or open an
-    account; not `GPE`, `DATE_TIME`, `ORGANIZATION`, `AGE` and `URL`."""
+    account; not `GPE`, `DATE_TIME`, `ORGANIZATION`, `AGE`, `URL` and `MAC_ADDRESS`."""
 
     threshold: float = 0.7
     """Smallest confidence at which a find counts, in [0, 1]."""

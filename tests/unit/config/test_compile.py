@@ -7,9 +7,10 @@ import pytest
 from tests.unit.config.world import BESIDE, ENVIRON, errors, loads, problems, remarks, rule, write
 from waypost.config.load import load
 from waypost.decision.engine import Block, Respond, Route
-from waypost.decision.expr import All
+from waypost.decision.expr import All, Is
 from waypost.errors import ConfigError
 from waypost.policy import Unscannable
+from waypost.signals.jailbreak import JailbreakDetection
 
 
 def rules(*items: str) -> str:
@@ -110,7 +111,7 @@ def test_rule_given_twice_names_both_places(tmp_path: Path) -> None:
     assert error.help.endswith("rules.yaml:2:5")
 
 
-@pytest.mark.parametrize("name", ["semantic_classification", "explicit_model"])
+@pytest.mark.parametrize("name", ["semantic_classification", "explicit_model", "prompt_guard"])
 def test_reserved_rule_names(tmp_path: Path, name: str) -> None:
     assert errors(tmp_path, rules(rule(name))) == [(2, 11, f"the name {name!r} is reserved")]
 
@@ -183,24 +184,39 @@ def test_a_default_model_that_is_no_text_is_told_once(tmp_path: Path, written: s
     assert [p.message for p in caught.value.problems] == [message]
 
 
-CATEGORIES = """\
-categories:
-  - {name: math, model_scores: [{model: outside, score: 1, use_reasoning: true}], system_prompt: Think.}
-  - {name: math, model_scores: [{model: outsde, score: 1}]}
-"""
+GUARD = "prompt_guard: {enabled: true}\n"
 
 
-def test_categories_are_checked(tmp_path: Path) -> None:
-    found = [(p.line, p.severity, p.message) for p in problems(tmp_path, CATEGORIES)]
-    assert found == [
-        (
-            1,
-            "warning",
-            "categories have no effect yet: the classifiers do not exist, `default_model` is used",
-        ),
-        (3, "error", "a category named 'math' exists already"),
-        (3, "error", "'outsde' is not a model"),
-    ]
+def test_prompt_guard_is_a_rule_in_front_of_all_others(tmp_path: Path) -> None:
+    made = loads(tmp_path, GUARD + rules(rule("a") + "    priority: 9\n")).policy
+    first = made.rules[0]
+    assert [r.name for r in made.rules] == ["prompt_guard", "a", "semantic_classification"]
+    assert isinstance(first.action, Block)
+    assert (first.on_error, first.when) == ("closed", Is("jailbreak_detection#1"))
+    assert made.signals["jailbreak_detection#1"] == JailbreakDetection(
+        scope="all", unreadable="ignore", threshold=0.5
+    )
+
+
+def test_prompt_guard_has_a_threshold_of_its_own(tmp_path: Path) -> None:
+    (signal, _) = loads(
+        tmp_path, "prompt_guard: {enabled: true, threshold: 0.8}\n" + rules(rule())
+    ).policy.signals.values()
+    assert isinstance(signal, JailbreakDetection)
+    assert signal.threshold == 0.8
+
+
+def test_without_the_switch_there_is_no_guard(tmp_path: Path) -> None:
+    made = loads(tmp_path, "prompt_guard: {threshold: 0.8}\n" + rules(rule("a"))).policy
+    assert [r.name for r in made.rules] == ["a", "semantic_classification"]
+
+
+def test_categories_stand_behind_the_rules_and_before_the_default(tmp_path: Path) -> None:
+    text = "categories:\n  - {name: math, model_scores: [{model: outside, score: 1}]}\n" + rules(rule("a"))
+    made = loads(tmp_path, text).policy
+    assert [(r.name, r.category) for r in made.rules] == [
+        ("a", ""), ("semantic_classification", "math"), ("semantic_classification", ""),
+    ]  # fmt: skip
 
 
 def test_auto_model_names(tmp_path: Path) -> None:

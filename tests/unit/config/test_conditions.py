@@ -135,3 +135,64 @@ def test_a_configured_identity_header_counts_only_from_a_trusted_hop(tmp_path: P
     assert isinstance(own, Metadata)
     assert isinstance(other, Metadata)
     assert (own.trusted, other.trusted) == (True, None)
+
+
+LEARNED = rules(
+    rule("p", "{type: pii_detection}"),
+    rule("j", "{type: jailbreak_detection}"),
+    rule("s", "{type: similarity, examples: [a b]}"),
+    rule("d", "{type: domain, domains: [math]}"),
+)
+OWN = """\
+classifier: {category_model: {threshold: 0.61}, pii_model: {threshold: 0.62}}
+prompt_guard: {threshold: 0.63}
+bert_model: {threshold: 0.64}
+"""
+
+
+def thresholds(tmp_path: Path, text: str) -> list[float]:
+    return [getattr(signal, "threshold", 0.0) for signal in loads(tmp_path, text).policy.signals.values()]
+
+
+def test_thresholds_of_the_model_keys_are_the_defaults_of_conditions(tmp_path: Path) -> None:
+    assert thresholds(tmp_path, LEARNED) == [0.7, 0.5, 0.6, 0.5]
+    assert thresholds(tmp_path, OWN + LEARNED) == [0.62, 0.63, 0.64, 0.5]
+
+
+def test_a_threshold_of_a_condition_stays(tmp_path: Path) -> None:
+    text = rules(rule("p", "{type: pii_detection, threshold: 0.7}"), rule("q", "{type: pii_detection}"))
+    assert thresholds(tmp_path, OWN + text) == [0.7, 0.62]
+
+
+@pytest.mark.parametrize(
+    ("condition", "scope", "unreadable"),
+    [
+        ("{type: jailbreak_detection}", "all", "fail"),
+        ("{type: jailbreak_detection, scope: last_user}", "last_user", "fail"),
+        ("{type: language, languages: [de]}", "last_user", "ignore"),
+        ("{type: language, languages: [de], scope: all}", "all", "ignore"),
+    ],
+)
+def test_what_is_read_where_nothing_is_guarded(
+    tmp_path: Path, condition: str, scope: str, unreadable: str
+) -> None:
+    (signal,) = loads(tmp_path, rules(rule("r", condition, endpoint="outside"))).policy.signals.values()
+    assert isinstance(signal, TextSignal)
+    assert (signal.scope, signal.unreadable) == (scope, unreadable)
+
+
+@pytest.mark.parametrize(
+    ("condition", "column", "message"),
+    [
+        ("{type: domain, domains: [maths]}", 34, "'maths' is unknown to the classifiers"),
+        ("{type: intent, intents: [code]}", 34, "'code' is unknown to the classifiers"),
+        ("{type: language, languages: [german]}", 38, "'german' is no language that is told apart"),
+        ("{type: similarity, examples: []}", 38, "no examples"),
+        ("{type: complexity, threshold: 2}", 39, "threshold is 2"),
+        ("{type: jailbreak_detection, threshold: 0}", 48, "threshold is 0"),
+    ],
+)
+def test_a_learned_condition_that_cannot_work(
+    tmp_path: Path, condition: str, column: int, message: str
+) -> None:
+    assert errors(tmp_path, rules(rule("r", condition))) == [(4, column, message)]

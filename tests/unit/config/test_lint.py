@@ -237,3 +237,37 @@ def test_the_rule_of_prompt_guard_stands_in_no_list(tmp_path: Path) -> None:
     assert not any(
         "prompt_guard" in remark for remark in remarks(tmp_path, "prompt_guard: {enabled: true}\n")
     )
+
+
+def test_the_guard_that_a_key_switches_on_is_no_rule_of_the_file(tmp_path: Path) -> None:
+    assert remarks(tmp_path, "prompt_guard: {enabled: true}\n" + rules(rule())) == []
+
+
+def test_categories_that_make_no_sense(tmp_path: Path) -> None:
+    text = """\
+categories:
+  - {name: numbers, domain: [math, physics], model_scores: [{model: outside, score: 1}]}
+  - {name: math, model_scores: [{model: outside, score: 1}]}
+  - {name: law, threshold: 1, model_scores: [{model: outside, score: 1}]}
+  - {name: other, model_scores: [{model: outside, score: 1}]}
+"""
+    assert [(p.line, p.severity, p.message) for p in problems(tmp_path, text)] == [
+        (3, "warning", "category 'math' can never win: 'numbers' stands for all that it does"),
+        (4, "warning", "hardly any request reaches a threshold of 1"),
+    ]
+
+
+def test_thresholds_out_of_reason(tmp_path: Path) -> None:
+    text = rules(
+        rule("a", "{type: domain, domains: [math, law], threshold: 0.1}"),
+        rule("b", "{type: pii_detection, threshold: 0.99}"),
+    )
+    assert remarks(tmp_path, text) == [
+        "warning: even a guess reaches a threshold of 0.1",
+        "warning: no pattern is surer than 0.95, so what patterns find never counts",
+    ]
+
+
+def test_a_classifier_in_front_of_keywords_is_no_fault(tmp_path: Path) -> None:
+    text = rules(rule("a", "{type: complexity}", **OUT), rule("b", words("x1"), **OUT))
+    assert remarks(tmp_path, text) == []

@@ -6,6 +6,7 @@ from tests.unit.config.world import ENVIRON, errors, loads, problems, write
 from waypost.cases import Case
 from waypost.config.load import load
 from waypost.config.settings import Address
+from waypost.encoder.settings import EncoderSettings
 from waypost.errors import ConfigError
 
 
@@ -122,12 +123,37 @@ def test_test_cases(tmp_path: Path) -> None:
         ("{input: [{content: a}], expected_action: block}", "error", "a message needs a 'role'"),
         ("{input: a, expected_endpoint: insde}", "warning", "'insde' does not exist"),
         ("{input: a, expected_rule: nope}", "warning", "'nope' does not exist"),
+        ("{input: a, expected_category: maths}", "warning", "'maths' does not exist"),
         ("{input: a, expected_endpont: inside}", "error", "unknown key 'expected_endpont'"),
     ],
 )
 def test_odd_test_case(tmp_path: Path, case: str, severity: str, message: str) -> None:
     (problem,) = problems(tmp_path, f"test_cases:\n  - {case}\n")
     assert (problem.line, problem.severity, problem.message) == (2, severity, message)
+
+
+def test_a_case_may_expect_a_category(tmp_path: Path) -> None:
+    text = """\
+        categories:
+          - {name: math, model_scores: [{model: outside, score: 1}]}
+          - {name: other, model_scores: [{model: outside, score: 1}]}
+        test_cases:
+          - {input: a, expected_category: math}
+          - {input: a, expected_category: other, expected_rule: semantic_classification}
+        """
+    loaded = loads(tmp_path, text)
+    assert [case.category for case in loaded.test_cases] == ["math", "other"]
+    assert loaded.problems == ()
+
+
+def test_the_classifiers_have_settings(tmp_path: Path) -> None:
+    text = "encoder: {artefact: models/own, threads: 2, deadline_seconds: 1.5}\n"
+    settings = loads(tmp_path, text).settings
+    assert settings.encoder.artefact == tmp_path / "models/own"
+    assert (settings.encoder.threads, settings.encoder.deadline_seconds) == (2, 1.5)
+    assert loads(tmp_path, "timeouts: {}").settings.encoder == EncoderSettings()
+    assert errors(tmp_path, "encoder: {threads: 0}") == [(1, 20, "threads must be between 1 and 256")]
+    assert errors(tmp_path, "encoder: {thread: 1}") == [(1, 11, "unknown key 'thread'")]
 
 
 def test_nothing_that_is_said_or_shown_holds_a_secret(tmp_path: Path) -> None:

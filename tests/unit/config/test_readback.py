@@ -84,3 +84,50 @@ def test_conditions(tmp_path: Path, conditions: str, told: str) -> None:
     text = f"{rules}    action: {{type: route, endpoint: outside}}\n"
     assert sentence(tmp_path, text).startswith(f"1. r: if {told}, then send")
     assert sentence(tmp_path, text).endswith("If it cannot be judged, it is skipped.")
+
+
+CATEGORIES = """\
+categories:
+  - {name: math, model_scores: [{model: outside, score: 1}]}
+  - {name: refunds, examples: [Give it back., Refund me.], model_scores: [{model: inside, score: 1}]}
+  - {name: other, model_scores: [{model: outside-too, score: 1}, {model: outside, score: 2}]}
+"""
+
+
+def test_categories_read_like_rules(tmp_path: Path) -> None:
+    best = (
+        "semantic_classification, category {}: if the request is best described as {}, with at least 0.5,"
+        " then {}."
+    )
+    rest = "semantic_classification, category other: if no other category suits the request, then send to"
+    assert read_back(loads(tmp_path, CATEGORIES).policy) == [
+        "1. " + best.format("math", '"math"', "send to outside (zone external)"),
+        "2. "
+        + best.format(
+            "refunds",
+            '"refunds" (like 2 examples)',
+            "send to inside; no attempt may leave zone internal",
+        ),
+        f"3. {rest} outside, else outside-too (zone external).",
+        "4. semantic_classification: else send to outside (zone external).",
+    ]
+
+
+def test_prompt_guard_reads_like_a_rule(tmp_path: Path) -> None:
+    assert sentence(tmp_path, "prompt_guard: {enabled: true}") == (
+        f"1. prompt_guard: if {ALL} looks like a jailbreak or an injection (probability at least 0.5), then"
+        ' refuse with status 403: "This request is not allowed by policy.".'
+        " If it cannot be judged, it applies."
+    )
+
+
+@pytest.mark.parametrize(
+    ("condition", "told"),
+    [
+        ("{type: language, languages: [de]}", "the text (the user's last message) is written in"),
+        ("{type: domain, domains: [math]}", 'the request is about "math" with a probability of at least 0.5'),
+        ("{type: similarity, examples: [a b]}", 'the request is like "a b" (cosine of at least 0.6)'),
+    ],
+)
+def test_learned_conditions(tmp_path: Path, condition: str, told: str) -> None:
+    assert told in sentence(tmp_path, "routing_rules:\n" + rule("r", condition))
