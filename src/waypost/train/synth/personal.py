@@ -18,7 +18,7 @@ _ENGLISH: Final = 0.5
 _SHARES: Final = {"de": 7, "fr": 7, "es": 6, "it": 6, "nl": 6, "pl": 6, "pt": 6, "sv": 3, "tr": 3}
 _TIMES: Final = {
     "UK_NINO": 4, "URL": 3, "MAC_ADDRESS": 2, "US_PASSPORT": 2, "US_DRIVER_LICENSE": 2, "MEDICAL_RECORD": 2,
-    "API_KEY": 2,
+    "API_KEY": 2, "CREDIT_CARD": 2, "IBAN_CODE": 2, "US_SSN": 2, "BANK_ACCOUNT": 2,
 }  # fmt: skip
 """How often a template with such a mark comes in a round; otherwise once."""
 
