@@ -19,6 +19,7 @@ has the engine as many workers as it takes by default. Nothing here asserts a ti
 import argparse
 import asyncio
 import json
+import math
 import os
 import platform
 import subprocess
@@ -27,6 +28,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -190,14 +192,16 @@ async def load(encoder: Encoder, prompts: Sequence[str], clients: int) -> Load:
     return Load(len(prompts) / seconds, (time.process_time() - cpu) / len(prompts), latencies)
 
 
-def lifelike(lengths: Sequence[int], count: int, rng: Generator) -> list[int]:
+def lifelike(lengths: Sequence[int], count: int) -> list[int]:
     """Indices of rows as long as real prompts: 57 tokens on average, one in twenty above 200.
 
     Many prompts are short and a few are long: a log-normal distribution with those two figures.
     """
     left = sorted(range(len(lengths)), key=lengths.__getitem__)
+    normal = NormalDist(3.45, 1.15)
     chosen: list[int] = []
-    for wanted in rng.lognormal(3.32, 1.2, count):
+    for number in range(count):
+        wanted = math.exp(normal.inv_cdf((number + 0.5) / count))
         near = min(range(len(left)), key=lambda place: abs(lengths[left[place]] - wanted))
         chosen.append(left.pop(near))
     return chosen
@@ -368,7 +372,7 @@ def measured(options: argparse.Namespace) -> dict[str, Any]:
         each.prepare((EXAMPLES,))
     rows = [row.text for maker in (tasks, sciences, humanities) for row in maker.generate(1, PROMPTS)]
     lengths = [len(encoder.tokeniser.read(text)) + 2 for text in rows]
-    mix = lifelike(lengths, PROMPTS, rng)
+    mix = lifelike(lengths, PROMPTS)
     texts = Texts(rows, encoder.tokeniser, rng)
     compared = others(options.cache, options.train, rng)
     variants = {
