@@ -4,8 +4,11 @@
 request stays where the default is.
 """
 
+import pytest
+
 from tests.scenarios.story import policy, says, seen_with_a_picture, sends
 from waypost.testing.playbook import Playbook, forwarded
+from waypost.testing.signals import FakeEncoder
 
 CAREFUL = """
 providers:
@@ -29,7 +32,7 @@ INSIDE = forwarded("inside", by="semantic_classification")
 
 
 def test_a_harmless_question_may_leave() -> None:
-    Playbook(policy(CAREFUL), says("Why is the sky blue?")).ends(OUTSIDE)
+    Playbook(policy(CAREFUL), says("Why is the sky blue?")).told_by(FakeEncoder()).ends(OUTSIDE)
 
 
 def test_a_keyword_or_an_address_keeps_it_inside() -> None:
@@ -37,14 +40,27 @@ def test_a_keyword_or_an_address_keeps_it_inside() -> None:
     Playbook(policy(CAREFUL), says("Write to anna@clinic.example")).ends(INSIDE)
 
 
+def test_a_name_keeps_it_inside() -> None:
+    names = FakeEncoder(personal={"Anna Example": "PERSON"})
+    Playbook(policy(CAREFUL), says("Who is Anna Example?")).told_by(names).ends(INSIDE)
+
+
+@pytest.mark.parametrize(
+    "encoder", [FakeEncoder(down="gone"), FakeEncoder(coverage=0.9)], ids=["down", "half"]
+)
+def test_what_the_classifiers_did_not_read_is_not_surely_harmless(encoder: FakeEncoder) -> None:
+    Playbook(policy(CAREFUL), says("Why is the sky blue?")).told_by(encoder).ends(INSIDE)
+
+
 def test_a_picture_is_not_surely_harmless() -> None:
-    outcome = Playbook(policy(CAREFUL), says(seen_with_a_picture("What is this?"))).ends(INSIDE)
+    photo = says(seen_with_a_picture("What is this?"))
+    outcome = Playbook(policy(CAREFUL), photo).told_by(FakeEncoder()).ends(INSIDE)
     assert not outcome.decision.failed_closed
 
 
 def test_an_operator_may_decide_that_pictures_are_harmless() -> None:
     made = policy(f"{CAREFUL}\nunscannable: allow")
-    Playbook(made, says(seen_with_a_picture("What is this?"))).ends(OUTSIDE)
+    Playbook(made, says(seen_with_a_picture("What is this?"))).told_by(FakeEncoder()).ends(OUTSIDE)
 
 
 def test_an_address_in_the_system_prompt_is_not_harmless_either() -> None:

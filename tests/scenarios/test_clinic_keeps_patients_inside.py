@@ -8,6 +8,7 @@ import pytest
 
 from tests.scenarios.story import policy, says, sends
 from waypost.testing.playbook import Ending, Playbook, forwarded
+from waypost.testing.signals import FakeEncoder
 
 CLINIC = policy("""
 providers:
@@ -31,6 +32,7 @@ routing_rules:
 default_model: external-medical-ai
 """)
 
+NAMES = FakeEncoder(personal={"Anna Example": "PERSON", "7 Canal Street": "STREET_ADDRESS"})
 INSIDE = forwarded("hipaa-compliant-ai", by="patients-stay-inside")
 MEDICINE = forwarded("external-medical-ai", by="general-medicine")
 OTHER = forwarded("external-medical-ai", by="semantic_classification")
@@ -46,12 +48,32 @@ OTHER = forwarded("external-medical-ai", by="semantic_classification")
         ("Please write to anna.example@clinic.example about her disease", INSIDE),
         ("Her number is 123-45-6789, what about her medication?", INSIDE),
         ("The card 4111 1111 1111 1111 paid for the medication", INSIDE),
+        ("What should Anna Example take for the disease?", INSIDE),
+        ("She lives at 7 Canal Street and has symptoms", INSIDE),
         ("The card 4111 1111 1111 1112 is no card", OTHER),
         ("Good morning", OTHER),
     ],
 )
 def test_one_of_the_two_conditions_is_enough(text: str, ending: Ending) -> None:
-    Playbook(CLINIC, says(text)).ends(ending)
+    Playbook(CLINIC, says(text)).told_by(NAMES).ends(ending)
+
+
+def test_what_a_keyword_or_a_pattern_finds_needs_no_classifier() -> None:
+    Playbook(CLINIC, says("The patient has symptoms of measles")).ends(INSIDE)
+    Playbook(CLINIC, says("Write to anna.example@clinic.example")).ends(INSIDE)
+
+
+def test_when_the_classifiers_do_not_answer_everything_stays_inside() -> None:
+    gone = FakeEncoder(down="the queue is full")
+    outcome = Playbook(CLINIC, says("Which symptoms does measles have?")).told_by(gone).ends(INSIDE)
+    assert outcome.decision.failed_closed
+    assert outcome.decision.because == "not answered: the queue is full"
+
+
+def test_a_chart_that_could_not_be_read_to_its_end_stays_inside() -> None:
+    half = FakeEncoder(coverage=0.5)
+    outcome = Playbook(CLINIC, says("symptoms, " * 10_000)).told_by(half).ends(INSIDE)
+    assert outcome.decision.because == "No PII found, but only 50% of a text was read"
 
 
 def test_the_evidence_names_what_was_found_and_not_the_text() -> None:
@@ -85,5 +107,5 @@ routing_rules:
     action: {type: route, endpoint: hipaa-compliant-ai}
 default_model: external-medical-ai
 """)
-    Playbook(both, says("What follows from this diagnosis?")).ends(OTHER)
+    Playbook(both, says("What follows from this diagnosis?")).told_by(NAMES).ends(OTHER)
     Playbook(both, says("Send the diagnosis to anna.example@clinic.example")).ends(INSIDE)

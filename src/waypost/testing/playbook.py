@@ -84,6 +84,12 @@ class Playbook:
         self._advance(answer)
         return self
 
+    def told_by(self, answer: Callable[[Ask[Any]], object]) -> Self:
+        """Whatever it still asks, if anything, is answered by `answer`, for example a `FakeEncoder`."""
+        while self._need is not None:
+            self.told(answer(self._need))
+        return self
+
     def ends(self, expected: Ending) -> Outcome:
         """It ends like this; returns the outcome for a closer look."""
         if self._outcome is None or ending(self._outcome) != expected:

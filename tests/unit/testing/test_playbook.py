@@ -55,6 +55,22 @@ def test_an_answer_nobody_asked_for_is_shown() -> None:
         book.told(EASY)
 
 
+def test_whatever_is_asked_may_be_answered_from_a_table() -> None:
+    encoder = FakeEncoder({"complexity": {"hard": 0.9}, "domain": {}})
+    Playbook(POLICY, chat()).told_by(encoder).ends(forwarded("onprem", by="hard"))
+    assert encoder.passes == [BOTH.heads]
+
+
+def test_a_journey_that_asks_nothing_is_told_nothing() -> None:
+    encoder = FakeEncoder(down="must not be asked")
+    Playbook(POLICY, chat(model="gpt")).told_by(FakeEncoder({"complexity": {"hard": 0.1}})).ends(
+        forwarded("gpt", by="explicit_model")
+    )
+    free = policy({"gpt": "external"}, {}, [])
+    Playbook(free, chat()).told_by(encoder).ends(forwarded("gpt", by="semantic_classification"))
+    assert encoder.passes == []
+
+
 def test_drive_answers_every_need_on_the_way() -> None:
     encoder = FakeEncoder({"complexity": {"hard": 0.9}, "domain": {"math": 0.0}})
     outcome = drive(route(POLICY, chat()), encoder)
