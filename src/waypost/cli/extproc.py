@@ -12,6 +12,7 @@ from ipaddress import ip_address
 import click
 
 from waypost.cli import HELP
+from waypost.cli.classifiers import named
 from waypost.cli.options import config_option, load_or_exit
 from waypost.config.kept import read_kept
 from waypost.config.load import Loaded
@@ -89,6 +90,8 @@ async def _serve(
         loop.add_reader(parent_fd, _until_closed, parent_fd, stop)
     async with worker(loaded.policy, loaded.settings, *addresses, front):
         log.info("ready: router %s, upstream %s, revision %.12s", *addresses, loaded.policy.revision)
+        if classifiers := named(loaded):
+            log.info("classifiers: %s", classifiers)
         on_ready()
         await stop.wait()
         log.info("draining")

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
@@ -19,6 +18,7 @@ from waypost import demo as showcase
 from waypost.admin.app import create
 from waypost.admin.server import serving
 from waypost.cli import HELP
+from waypost.cli.classifiers import named
 from waypost.cli.options import config_option, load_or_exit, paths_of, show
 from waypost.cli.words import counted
 from waypost.config.kept import Kept
@@ -149,8 +149,8 @@ def _announcement(loaded: Loaded, admin: socket.socket, *, demo: bool, as_json: 
             f"admin: http://{numeric(admin)}/ready",
             err=True,
         )
-        if any(signal.heads for signal in loaded.policy.signals.values()):
-            click.echo(f"classifiers: {_artefact(loaded.settings.encoder.artefact)}", err=True)
+        if classifiers := named(loaded):
+            click.echo(f"classifiers: {classifiers}", err=True)
         if demo:
             click.echo(f"\n{showcase.tour(str(listen))}", err=True)
         if as_json:
@@ -165,14 +165,6 @@ def _announcement(loaded: Loaded, admin: socket.socket, *, demo: bool, as_json: 
             click.echo(json.dumps(told))
 
     return announce
-
-
-def _artefact(folder: Path | None) -> str:
-    """Which classifiers the worker has checked and loaded; the supervisor has no need of numpy."""
-    place = files("waypost.encoder").joinpath("artefact") if folder is None else folder
-    manifest = json.loads(place.joinpath("manifest.json").read_text("utf-8"))
-    sha256 = manifest["files"]["encoder.onnx"]["sha256"]
-    return f"{manifest['name']} {manifest['version']}, sha256 {sha256[:12]}"
 
 
 def _exit_code(error: WaypostError) -> int:

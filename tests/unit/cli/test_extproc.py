@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from tests.artefact import FOLDER
 from waypost.cli import extproc as module
 from waypost.cli.extproc import extproc
 from waypost.errors import EngineError, Exit
@@ -75,6 +76,17 @@ def test_it_says_where_it_serves_and_drains_when_told_to(config: Path, number: s
         process.send_signal(number)
         assert "draining" in lines_until(process, "draining")
         assert process.wait(30) == Exit.OK
+
+
+def test_it_names_the_classifiers_where_something_asks_them(config: Path) -> None:
+    guard = {"prompt_guard": {"enabled": True}, "encoder": {"artefact": str(FOLDER)}}
+    config.write_text(json.dumps(json.loads(config.read_text()) | guard))
+    manifest = json.loads((FOLDER / "manifest.json").read_text())
+    with running(config) as process:
+        told = lines_until(process, " classifiers: ").splitlines()[-1]
+    assert told.partition(" classifiers: ")[2].startswith(
+        f"{manifest['name']} {manifest['version']}, sha256 "
+    )
 
 
 def test_it_says_where_it_serves_as_json(config: Path) -> None:
