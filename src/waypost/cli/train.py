@@ -48,7 +48,7 @@ Uses a GPU if torch finds one, and needs none. The configuration names the resul
     type=click.Path(path_type=Path),
     help="Rows of your own: .csv, .jsonl or .jsonl.gz; repeatable.",
 )
-@click.option("--own-categories", is_flag=True, help="New domain names in them become domains.")
+@click.option("--own-categories", is_flag=True, help="New domain names in them become outputs of the model.")
 @click.option("--set", "weights", multiple=True, metavar="NAME=WEIGHT", help="Weigh a set; 0 drops it.")
 @click.option("--resume/--fresh", default=True, help="Go on where a broken run stopped.  [default: resume]")
 def train(

@@ -27,7 +27,7 @@ class Saving:
     """Where the state is kept, so that a broken run goes on from there, and after how many steps."""
 
     path: Path
-    every: int = 200
+    every: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ class _Run:
         """The step to go on from."""
         if not saving.path.is_file():
             return 0
-        state = torch.load(saving.path, weights_only=True)
+        state = torch.load(saving.path, map_location="cpu", weights_only=True)
         if state["recipe"] != asdict(self._recipe):
             return 0
         for name, part in self._parts().items():

@@ -136,17 +136,15 @@ class _Cell:
         return value.strip() or None if isinstance(value, str) else value
 
     def domain(self, *, categories: bool) -> str | None:
-        """A built-in domain, or any name where own ones are wanted."""
+        """A built-in domain, or any name where own ones are wanted; written as those are, in lower case."""
         given = self.value("domain")
         if given is None:
             return None
-        name = str(given).replace("_", " ").lower()
-        if name in DOMAINS:
-            return name
-        if not categories:
+        name = " ".join(str(given).replace("_", " ").lower().split())
+        if name not in DOMAINS and not categories:
             more = "; with --own-categories it becomes a domain of its own"
             self.refuse(f"unknown domain {given!r}", name, DOMAINS, more)
-        return str(given)
+        return name
 
     def one_of(self, name: str, known: Sequence[str]) -> str | None:
         """One of the known labels."""

@@ -37,6 +37,8 @@ COPIES: Final = "+copies"
 """Behind the name of a set: altered copies of its rows."""
 
 _KEY: Final = 16
+_STEPS: Final = 200
+"""Most steps that a broken run loses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,17 +133,20 @@ def _features(
 
 
 def _fitted(job: Job, twin: Twin, sets: Mapping[str, Features], key: str, clock: Clock) -> Twin:
-    done, saving = job.work / f"twin-{key}.pt", Saving(job.work / f"fit-{key}.pt")
+    recipe = job.course.recipe
+    done = job.work / f"twin-{key}.pt"
+    saving = Saving(job.work / f"fit-{key}.pt", max(1, min(_STEPS, recipe.steps // 10)))
     if job.fresh:
         done.unlink(missing_ok=True)
         saving.path.unlink(missing_ok=True)
     if done.is_file():
         twin.load_state_dict(torch.load(done, weights_only=True))
         return twin.eval()
-    twin = fit(twin, sets, job.course.recipe, clock.begin("fit"), saving)
+    twin = fit(twin, sets, recipe, clock.begin("fit"), saving)
     unfinished = done.with_suffix(".part")
     torch.save(twin.state_dict(), unfinished)
     unfinished.rename(done)
+    saving.path.unlink(missing_ok=True)
     return twin
 
 

@@ -50,10 +50,6 @@ class Corpus:
     left_out: frozenset[str]
     domains: tuple[str, ...]
 
-    def held_rows(self) -> list[Row]:
-        """All of them."""
-        return [row for rows in self.held.values() for row in rows]
-
 
 def prepare(course: Course, data: Path, own: Own, progress: Progress) -> Corpus:
     """Read everything once; a text stands in one set only, those that are left out first.
@@ -95,7 +91,7 @@ def _makers(course: Course, data: Path, names: Sequence[str], own: Own) -> dict[
         name = f"{_OWN}{path.name.split('.')[0]}"
         if name in makers:
             raise EngineError(f"two files are called {name.removeprefix(_OWN)!r}; rename one")
-        makers[name] = _owner(path, categories=own.categories)
+        makers[name] = _owner(read_own(path, categories=own.categories))
     return makers
 
 
@@ -136,8 +132,9 @@ def _generator(made: Generated, seed: int) -> Callable[[], list[Row]]:
     return generate
 
 
-def _owner(path: Path, *, categories: bool) -> Callable[[], list[Row]]:
-    return lambda: read_own(path, categories=categories)
+def _owner(rows: list[Row]) -> Callable[[], list[Row]]:
+    """Read before anything else: mistakes in them should be told at once."""
+    return lambda: rows
 
 
 def _generator_of(name: str) -> str:

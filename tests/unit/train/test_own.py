@@ -70,8 +70,8 @@ def test_own_domains_are_taken_when_wanted_only(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match=r"mine\.jsonl:1: unknown domain 'Logistics'.*--own-categories"):
         read_own(path)
     found = read_own(path, categories=True)
-    assert {row.domain for row in found} == {"Logistics"}
-    assert all_domains(found) == (*DOMAINS, "Logistics")
+    assert {row.domain for row in found} == {"logistics"}
+    assert all_domains(found) == (*DOMAINS, "logistics")
 
 
 def test_an_own_domain_needs_rows(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from waypost.errors import EngineError
 from waypost.train.prepare import Corpus, Own, digest, prepare
 from waypost.train.progress import Progress
 from waypost.train.recipe import Course, Generated, Recipe
-from waypost.train.rows import DOMAINS, Personal
+from waypost.train.rows import DOMAINS, Personal, Row
 from waypost.train.texts import is_validation, normal
 
 NO_FILES = Own()
@@ -40,17 +40,21 @@ def made(data: Path, own: Own = NO_FILES, **course: Any) -> Corpus:
     return prepare(given, data, own, Progress(out=StringIO()))
 
 
+def held(corpus: Corpus) -> list[Row]:
+    return [row for rows in corpus.held.values() for row in rows]
+
+
 def texts(corpus: Corpus, *names: str) -> set[str]:
     return {row.text for name in names or corpus.train for row in corpus.train.get(name, ())}
 
 
 def test_a_fifth_is_held_back_and_never_trained(data: Path) -> None:
     corpus = made(data)
-    held = {row.text for row in corpus.held_rows()}
-    assert held
-    assert not held & texts(corpus)
-    assert all(is_validation(row) for row in corpus.held_rows())
-    assert len(held) + len(texts(corpus)) == 60 + 60 + 30
+    kept = {row.text for row in held(corpus)}
+    assert kept
+    assert not kept & texts(corpus)
+    assert all(is_validation(row) for row in held(corpus))
+    assert len(kept) + len(texts(corpus)) == 60 + 60 + 30
 
 
 def test_a_text_stands_in_one_set_only(data: Path) -> None:
@@ -114,7 +118,7 @@ def own_file(folder: Path, name: str = "mine.jsonl") -> Path:
 
 def test_own_rows_and_their_domains(data: Path) -> None:
     corpus = made(data, Own((own_file(data),), categories=True), weights=(("own:mine", 3.0),))
-    assert corpus.domains == (*DOMAINS, "Logistics")
+    assert corpus.domains == (*DOMAINS, "logistics")
     assert len(corpus.train["own:mine"]) + len(corpus.held["own:mine"]) == 30
     assert {row.weight for row in corpus.train["own:mine"]} == {3.0}
     assert made(data).domains == DOMAINS
