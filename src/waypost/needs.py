@@ -30,7 +30,7 @@ class Encode(Ask[Encoded | Failed]):
     """What all open questions want to know of the encoder; asked at most once in a journey.
 
     Attributes:
-        heads: `jailbreak` and `pii` read the scan, the others (`domain`, `intent`, `complexity`, `similarity`)
+        heads: `jailbreak` and `pii` read the scan; `domain`, `intent`, `complexity` and `similarity`
             the focus.
         focus: what the request is about; empty unless a head reads it.
         scan: texts as sent, each once; empty unless a guard's head reads them.
