@@ -141,7 +141,7 @@ def _announcement(loaded: Loaded, admin: socket.socket, *, demo: bool, as_json: 
     rules = len(loaded.policy.rules) - categories - 1  # the last one is the default
     counts = [counted(rules, "rule")]
     if categories:
-        counts.append(f"{categories} categor{'y' if categories == 1 else 'ies'}")
+        counts.append("1 category" if categories == 1 else f"{categories} categories")
 
     def announce() -> None:
         click.echo(
