@@ -3,6 +3,7 @@
 import hashlib
 import importlib
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -12,7 +13,7 @@ from typing import Final
 from waypost.errors import EngineError
 from waypost.train.own import all_domains, read_own
 from waypost.train.progress import Progress
-from waypost.train.recipe import Course, Generated
+from waypost.train.recipe import Course, Emphasis, Generated
 from waypost.train.rows import Row
 from waypost.train.sets import SETS, difficulties, load, missing
 from waypost.train.texts import fewest, folded, is_validation, normal
@@ -74,9 +75,14 @@ def prepare(course: Course, data: Path, own: Own, progress: Progress) -> Corpus:
         apart = [row for row in rows[name] if name in left_out or is_validation(row)]
         held[name] = fewest(apart, course.held, "held:")
         if name not in left_out and weight > 0:
-            train[name] = [replace(row, weight=weight) for row in rows[name] if not is_validation(row)]
+            kept = [row for row in rows[name] if not is_validation(row)]
+            train[name] = [replace(row, weight=_weight(row, weight, course.emphases)) for row in kept]
     domains = all_domains([row for name, made in rows.items() if name.startswith(_OWN) for row in made])
     return Corpus(train, held, left_out, domains)
+
+
+def _weight(row: Row, weight: float, emphases: Sequence[Emphasis]) -> float:
+    return math.prod((row.weight, weight, *(each.factor for each in emphases if each.suits(row))))
 
 
 def _makers(course: Course, data: Path, names: Sequence[str], own: Own) -> dict[str, Callable[[], list[Row]]]:

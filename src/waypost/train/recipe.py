@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Literal
 
+from waypost.train.rows import Row
+
 Task = Literal["topic", "guard", "personal"]
 
 
@@ -84,6 +86,28 @@ class Generated:
 
 
 @dataclass(frozen=True, slots=True)
+class Emphasis:
+    """Rows of a source that count more than the others of it, or less.
+
+    Attributes:
+        source: as the rows name it.
+        kinds: only rows of these kinds; () = of all.
+        foreign: only rows in other languages than English.
+        factor: of their weight; several that match are multiplied.
+    """
+
+    source: str
+    factor: float
+    kinds: tuple[str, ...] = ()
+    foreign: bool = False
+
+    def suits(self, row: Row) -> bool:
+        """Whether a row is meant."""
+        kind = not self.kinds or row.kind in self.kinds
+        return row.source == self.source and kind and not (self.foreign and row.language == "en")
+
+
+@dataclass(frozen=True, slots=True)
 class Aims:
     """What calibration on rows that were held back aims at.
 
@@ -118,6 +142,7 @@ class Course:
         held: most rows of one source that calibration and report read; training never sees more of them.
         compared: most held rows that the network reads in 32-bit floats as well.
         weights: of sources, 1 where none is given; 0 = not trained on.
+        emphases: of rows within a source.
         without: sources or families that are left out, and reported as such.
     """
 
@@ -131,6 +156,7 @@ class Course:
     held: int = 600
     compared: int = 3000
     weights: tuple[tuple[str, float], ...] = ()
+    emphases: tuple[Emphasis, ...] = ()
     without: tuple[str, ...] = ()
 
 
@@ -147,10 +173,15 @@ _FULL: Final = Course(
     ),
     recipe=Recipe(steps=5200, tokens=1536, average=0.999),
     weights=(
-        ("mmlu_pro", 3.0), ("mmlu", 1.5), ("clinc150", 0.6), ("hwu64", 0.6), ("banking77", 0.6),
+        ("mmlu_pro", 4.0), ("mmlu", 2.0), ("clinc150", 0.6), ("hwu64", 0.6), ("banking77", 0.6),
         ("gpteacher_roleplay", 0.7), ("gsm8k", 0.6), ("medquad", 0.6), ("mbpp", 0.6),
-        ("gpteacher_codegen", 0.7), ("synth:attacks", 2.0), ("synth:benign", 3.0), ("synth:personal", 1.5),
-        ("synth:sciences", 1.3), ("synth:humanities", 1.3), ("synth:tasks", 1.5),
+        ("gpteacher_codegen", 0.7), ("synth:attacks", 2.0), ("synth:benign", 4.0), ("synth:personal", 1.5),
+        ("synth:sciences", 1.5), ("synth:humanities", 1.5), ("synth:tasks", 1.5),
+    ),
+    emphases=(
+        Emphasis("synth:benign", 4.0, foreign=True),
+        Emphasis("synth:benign", 1.6, ("roleplay", "trigger_words", "prompting", "security")),
+        Emphasis("pii_synth", 2.5, foreign=True),
     ),
 )  # fmt: skip
 _SMOKE: Final = Course(

@@ -11,7 +11,7 @@ from tests.unit.train.fakes import row
 from waypost.errors import EngineError
 from waypost.train.prepare import Corpus, Own, digest, prepare
 from waypost.train.progress import Progress
-from waypost.train.recipe import Course, Generated, Recipe
+from waypost.train.recipe import Course, Emphasis, Generated, Recipe
 from waypost.train.rows import DOMAINS, Personal, Row
 from waypost.train.texts import is_validation, normal
 
@@ -90,6 +90,17 @@ def test_weights_and_caps(data: Path) -> None:
     assert corpus.left_out == frozenset()
     assert max(len(rows) for rows in corpus.held.values()) == 3
     assert len(corpus.train["mmlu_pro"]) < 40
+
+
+def test_some_rows_of_a_source_count_more(data: Path) -> None:
+    generated = (Generated("personal", "generate", 60),)
+    foreign = Emphasis("synth:personal", 3.0, foreign=True)
+    of_kind = Emphasis("synth:personal", 2.0, ("pii",))
+    corpus = made(data, generated=generated, emphases=(foreign, of_kind), weights=(("synth:personal", 0.5),))
+    for each in corpus.train["synth:personal"]:
+        expected = 0.5 * (3 if each.language != "en" else 1) * (2 if each.kind == "pii" else 1)
+        assert each.weight == expected
+    assert {row.weight for row in corpus.train["mmlu_pro"]} == {1.0}
 
 
 def test_generated_rows_are_harmless_unless_they_say_otherwise(data: Path) -> None:

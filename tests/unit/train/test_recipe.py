@@ -14,6 +14,7 @@ def test_a_course_names_sets_and_generators_that_exist(course: Course) -> None:
     assert {*course.sets} <= {*SETS}
     assert {name for name, _ in course.weights} <= known
     assert {name for name in course.aims.hard if name not in SETS} <= {"synth:benign", "synth:attacks"}
+    assert {each.source for each in course.emphases} <= {*SETS, *(each.name for each in course.generated)}
     for each in course.generated:
         assert callable(getattr(importlib.import_module(f"waypost.train.synth.{each.module}"), each.function))
 
