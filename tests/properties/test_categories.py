@@ -75,7 +75,8 @@ def test_a_peer_that_is_added_never_makes_two_hold(data: st.DataObject) -> None:
     found = data.draw(finds(more))
     before, after = holding(known, found), holding(more, found)
     assert len(before) == len(after) == 1
-    if "another" not in after and after != ["rest"]:
+    mixed = any(e.examples and (e.domains or e.intents) for e in more)  # its own examples do not weigh on it
+    if not mixed and "another" not in after and after != ["rest"]:
         assert before == after, "a peer that does not win may only stop others"
 
 

@@ -108,9 +108,9 @@ def _beats(one: Entry, other: Entry, *, in_front: bool) -> bool:
     """Whether `one` is at least as likely as `other` for every request; of equals the one in front wins."""
     if other.examples or one.name == other.name:
         return False
-    labels, all_labels = ({*e.domains, *e.intents} for e in (other, one))
-    covers = set(other.domains) <= set(one.domains) and set(other.intents) <= set(one.intents)
-    return covers and (in_front or labels != all_labels)
+    axes = [(set(other.domains), set(one.domains)), (set(other.intents), set(one.intents))]
+    # The likelier axis counts: whoever adds to the other one only may still be an equal.
+    return all(less <= more if in_front else less < more or not less for less, more in axes)
 
 
 def ranking(entries: Sequence[Entry], encoded: Encoded) -> list[tuple[Entry, float]]:
