@@ -3,15 +3,18 @@
 import click
 import pytest
 
+from tests.unit.test_trace import FALLBACK, asks
 from waypost.cli.draw import line, tree
 from waypost.decision.engine import Action, Block, Respond
 from waypost.decision.expr import All, Any, Expr, Is, Not
 from waypost.journey import route
 from waypost.needs import Failed
-from waypost.signals.base import Match, Verdict
+from waypost.signals.base import Encoded, Examples, Likeness, Match, Scan, Span, Verdict, Window
+from waypost.signals.domain import Domain
+from waypost.signals.jailbreak import JailbreakDetection
 from waypost.testing.playbook import drive
 from waypost.testing.policies import chat, policy, route_to, rule
-from waypost.testing.signals import NO, UNREADABLE, YES, Fixed
+from waypost.testing.signals import NO, UNREADABLE, YES, FakeEncoder, Fixed
 from waypost.trace import Trace, trace
 
 FOUND = Verdict("a", 1.0, "found a", tuple(Match("a", "messages[0].content", n, n + 1) for n in range(10)))
@@ -69,3 +72,57 @@ def test_what_was_not_asked_or_not_answered_is_a_question_mark() -> None:
     assert any("first   CLOSED" in row for row in rows)
     assert any("? one  an image could not be read" in row for row in rows)
     assert any(row.startswith("Answer    403 ") for row in rows)
+
+
+def test_a_category_is_named_in_one_line() -> None:
+    made = asks(FALLBACK, chat("2 + 2"), FakeEncoder({"domain": {"math": 0.9}}))
+    assert click.unstyle(line(made, 0.5)) == "maths   category math   0.50 ms   not sent"
+
+
+def test_categories_are_drawn_with_what_was_next() -> None:
+    rows = drawn(asks(FALLBACK, chat("2 + 2"), FakeEncoder({"domain": {"math": 0.7, "law": 0.2}})))
+    assert "Because   category math: p=0.70, threshold 0.5; next law 0.20" in rows
+    assert any(row.startswith("          2 category: math  MATCH") for row in rows)
+    assert any(row.startswith("          3 category: law   skipped") for row in rows)
+
+
+LEARNED = policy(
+    {"inside": "internal"},
+    {"attack": JailbreakDetection(scope="all"), "math": Domain(domains=("math",))},
+    [rule("guard", "attack", Block()), rule("sums", "math", route_to("inside"))],
+)
+FOUND_ALL = Encoded(
+    {"domain": {"law": 0.02, "math": 0.9, "physics": 0.05, "history": 0.03, "other": 0.0}},
+    0.5,
+    {"2 + 2": Scan(0.125, (Span("PERSON", 0, 1, 0.25),), 0.5)},
+    {Examples(("a",)): Likeness((0.5,), 0.75)},
+    (
+        Window("focus", 0, 5, 5, 0.0021),
+        Window("scan 1", 0, 5, 5, 0.0, remembered=True),
+    ),
+    0.0042,
+)
+
+
+def test_what_the_encoder_found_is_drawn_head_by_head_and_window_by_window() -> None:
+    request = chat("2 + 2")
+    rows = drawn(trace(LEARNED, request, drive(route(LEARNED, request), lambda _: FOUND_ALL)))
+    start = next(n for n, row in enumerate(rows) if row.startswith("Encoder"))
+    assert rows[start : start + 6] == [
+        "Encoder   1 new window of 2, 4.2 ms in all",
+        "            domain     math 0.900  physics 0.050  history 0.030  law 0.020  and 1 more",
+        "            examples   set 1: 0.750",
+        "            scan 1     attack 0.125  PERSON 0.25  50% read",
+        "            window     focus, characters 0-5, 5 tokens, 2.1 ms",
+        "            window     scan 1, characters 0-5, 5 tokens, remembered",
+    ]
+
+
+def test_an_encoder_that_did_not_answer_is_drawn_with_its_reason() -> None:
+    rows = drawn(asks(LEARNED, chat("2 + 2"), FakeEncoder(down="the queue is full")))
+    assert "Encoder   the queue is full" in rows
+    assert any("1 guard  CLOSED" in row for row in rows)
+
+
+def test_without_a_pass_no_encoder_is_drawn() -> None:
+    assert not [row for row in drawn(told(Is("one"), Block(), one=YES)) if row.startswith("Encoder")]

@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from tests.artefact import FOLDER
 from waypost.cli.route import route
+from waypost.runtime import Classifiers
+from waypost.testing.signals import FakeEncoder
 
 CONFIG = """
 providers:
@@ -147,3 +150,57 @@ def test_a_broken_configuration_is_exit_3_and_shows_no_secret(config: Path) -> N
 def test_no_output_shows_a_credential(config: Path) -> None:
     for arguments in (("--json",), ("--explain",), ()):
         assert "canary" not in run(config, *arguments, "my account").output
+
+
+MEANING = """
+categories:
+  - {name: math, model_scores: [{model: gpt, score: 1}]}
+"""
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> FakeEncoder:
+    """In place of the classifiers."""
+    encoder = FakeEncoder({"domain": {"math": 0.9}})
+    monkeypatch.setattr(Classifiers, "answer", lambda _self, need: encoder.answer(need))
+    return encoder
+
+
+def test_a_category_is_told_with_every_value_of_its_head(config: Path, fake: FakeEncoder) -> None:
+    config.write_text(CONFIG + MEANING)
+    assert run(config, "What is two and two?").stdout.startswith("gpt   category math   ")
+    told = traced(config, "What is two and two?")
+    assert (told["decision"], told["category"]) == ("semantic_classification", "math")
+    assert told["encoder"]["heads"]["domain"]["math"] == 0.9
+    assert len(told["encoder"]["heads"]["domain"]) == 14
+    assert {s["name"]: s["threshold"] for s in told["signals"]}["category: math"] == 0.5
+
+
+def test_a_rule_of_keywords_loads_no_classifiers(config: Path, fake: FakeEncoder) -> None:
+    config.write_text(CONFIG + MEANING)
+    assert traced(config, "my internal account")["encoder"] is None
+    assert fake.passes == []
+
+
+def test_classifiers_that_do_not_answer_are_told(config: Path, fake: FakeEncoder) -> None:
+    fake.down = "no memory"
+    config.write_text(CONFIG + MEANING)
+    told = run(config, "--explain", "What is two and two?").stdout
+    assert "Encoder   no memory" in told
+    assert "categories: not answered: no memory" in told
+
+
+def test_the_real_classifiers_answer_in_one_pass(config: Path) -> None:
+    config.write_text(CONFIG + MEANING + f"encoder: {{artefact: {FOLDER}}}\n")
+    told = traced(config, "What is two and two?")
+    assert told["encoder"]["failed"] == ""
+    assert sum(told["encoder"]["heads"]["domain"].values()) == pytest.approx(1)
+    assert told["encoder"]["passes"] == 1
+    assert [(w["of"], w["remembered"]) for w in told["encoder"]["windows"]] == [("focus", False)]
+
+
+def test_an_artefact_that_cannot_be_used_decides_nothing(config: Path, tmp_path: Path) -> None:
+    config.write_text(CONFIG + MEANING + f"encoder: {{artefact: {tmp_path / 'nowhere'}}}\n")
+    told = traced(config, "What is two and two?")
+    assert (told["decision"], told["category"]) == ("semantic_classification", "")
+    assert "is missing" in told["encoder"]["failed"]

@@ -8,6 +8,8 @@ from click.testing import CliRunner, Result
 
 from tests.unit.cli.test_route import CONFIG
 from waypost.cli.test import test as command
+from waypost.runtime import Classifiers
+from waypost.testing.signals import FakeEncoder
 
 CASES = """
 test_cases:
@@ -82,3 +84,51 @@ def test_a_case_that_names_no_known_model_is_told_at_load_and_fails(config: Path
     assert result.exit_code == 1
     assert "'gtp' does not exist" in result.stderr
     assert "404 model_not_found" in result.stdout
+
+
+MEANING = """
+categories:
+  - {name: math, model_scores: [{model: gpt, score: 1}]}
+  - {name: other, model_scores: [{model: inside, score: 1}]}
+test_cases:
+  - {input: What is two and two?, expected_category: math, expected_endpoint: gpt}
+  - {input: What is two and two?, expected_endpoint: semantic_classification}
+  - {input: my internal account, expected_rule: confidential}
+"""
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> FakeEncoder:
+    """In place of the classifiers."""
+    encoder = FakeEncoder({"domain": {"math": 0.9}})
+    monkeypatch.setattr(Classifiers, "answer", lambda _self, need: encoder.answer(need))
+    return encoder
+
+
+def test_cases_may_expect_a_category(config: Path, fake: FakeEncoder) -> None:
+    config.write_text(CONFIG + MEANING)
+    result = run(config)
+    assert result.exit_code == 0, result.output
+    assert "PASS What is two and two?  -> semantic_classification: math, gpt" in result.stdout
+    assert fake.passes == [frozenset({"domain"})] * 2, "the case that a keyword decides asked nothing"
+
+
+def test_another_category_is_a_miss(config: Path, fake: FakeEncoder) -> None:
+    fake.heads = {"domain": {"law": 0.9}}
+    config.write_text(CONFIG + MEANING)
+    result = run(config)
+    assert result.exit_code == 1
+    assert "     expected category 'math', got 'other'" in result.stdout
+    assert "     expected endpoint 'gpt', got 'inside' (category 'other')" in result.stdout
+
+
+def test_classifiers_that_do_not_answer_are_a_miss_that_says_why(config: Path, fake: FakeEncoder) -> None:
+    fake.down = "no memory"
+    config.write_text(CONFIG + MEANING)
+    result = run(config)
+    assert result.exit_code == 1
+    assert (
+        "expected category 'math', got none ('semantic_classification': No keyword matches - "
+        in result.stdout
+    )
+    assert "not answered: no memory" in result.stdout

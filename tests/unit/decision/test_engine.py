@@ -97,3 +97,14 @@ def test_blocks_and_boundaries_bind_a_named_model() -> None:
 def test_a_policy_without_a_default_is_a_bug_that_shows() -> None:
     with pytest.raises(AssertionError, match="must always hold"):
         conclude([rule("one", "a", PLAIN)], {"a": NO})
+
+
+def test_a_category_binds_no_named_model_even_where_it_has_a_boundary() -> None:
+    assert not Rule(SEMANTIC, Is("a"), INSIDE, category="law").binds_explicit
+
+
+def test_a_category_that_cannot_be_told_is_skipped_and_the_default_decides() -> None:
+    categories = [Rule(SEMANTIC, Is(name), PLAIN, category=name) for name in ("a", "b")]
+    decided = decision(categories, a=UNREADABLE, b=UNREADABLE)
+    assert (decided.rule, decided.rests_on) == (DEFAULT, ())
+    assert decision(categories, a=NO, b=YES).rule.category == "b"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from waypost.decision.engine import conclude
+from waypost.decision.engine import SEMANTIC, Rule, conclude
 from waypost.decision.explain import draw, explain, grounds
 from waypost.decision.expr import All, Any, Expr, Is, Not
 from waypost.signals.base import Verdict
@@ -80,3 +80,13 @@ def test_rules_that_do_not_bind_a_named_model_are_skipped() -> None:
         ("skipped", "the client named a model"),
         ("no_match", "None of 2 keywords found"),
     ]
+
+
+def test_categories_are_told_by_their_name_and_not_by_the_one_they_share() -> None:
+    rules = [Rule(SEMANTIC, Is(name), route_to("e"), category=name) for name in ("no", "yes", "also_no")]
+    default = rule("default", All(()), route_to("e"))
+    told = explain(rules, (*rules, default), conclude((*rules, default), VERDICTS), VERDICTS)
+    assert [(t.name, t.outcome) for t in told] == [
+        ("category: no", "no_match"), ("category: yes", "match"), ("category: also_no", "skipped"),
+    ]  # fmt: skip
+    assert told[2].why == "rule 2 is final"

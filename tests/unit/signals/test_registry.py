@@ -14,6 +14,12 @@ def test_every_condition_type_has_a_schema_of_its_own() -> None:
     assert len(set(titles)) == len(BUILT_IN)
 
 
+def test_what_the_encoder_answers_is_there_as_conditions() -> None:
+    learned = {"domain", "intent", "complexity", "jailbreak_detection", "pii_detection", "similarity"}
+    assert learned | {"language"} <= BUILT_IN.keys()
+    assert "category" not in BUILT_IN, "categories are made of `categories`"
+
+
 def test_the_types_of_the_rule_format_are_there() -> None:
     assert {
         "keyword_match",
