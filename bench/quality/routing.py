@@ -34,6 +34,7 @@ from waypost.evaluate.routing import (
     together,
     traded,
 )
+from waypost.evaluate.run import identity
 from waypost.evaluate.task import encoded
 from waypost.needs import Encode
 from waypost.train.sets import normal, read_lines
@@ -174,10 +175,9 @@ def main() -> None:
         draw_trade(name, found, models, curves, folder / f"routing-{len(models)}-models.png")
         for name, (models, curves) in several.items()
     ]
-    model = {"name": artefact.name, "version": artefact.version, "sha256": artefact.sha256}
     told = {
         "schema": "waypost/routing-quality.v1",
-        "model": model,
+        "model": identity(artefact),
         "limit": options.limit,
         "prices": dict(PRICES),
         "pairs": {name: {label: asdict(c) for label, c in curves.items()} for name, curves in two.items()},

@@ -94,7 +94,8 @@ def page(
     model = told["model"]
     yield f"# Routing quality of {model['name']} {model['version']}"
     yield ""
-    yield f"<!-- Written by bench/quality/routing.py; model sha256 {model['sha256']}. -->"
+    yield f"<!-- Written by bench/quality/routing.py; model {model['sha256']},"
+    yield f"calibration {model['calibration']}. -->"
     yield ""
     if told["limit"]:
         yield f"**A trial: at most {told['limit']} questions of each set.**"

@@ -26,7 +26,7 @@ from waypost.evaluate.guard import Guard
 from waypost.evaluate.pii import Pii
 from waypost.evaluate.plots import draw
 from waypost.evaluate.report import document
-from waypost.evaluate.run import On, Report, Source, evaluate, from_files
+from waypost.evaluate.run import On, Report, Source, evaluate, from_files, identity
 from waypost.evaluate.task import Task
 
 RESULTS = Path(__file__).parent / "results"
@@ -134,7 +134,7 @@ def main() -> None:
         artefact = encoder.artefact
     about: dict[str, Any] = {
         "schema": "waypost/quality.v1",
-        "model": {"name": artefact.name, "version": artefact.version, "sha256": artefact.sha256},
+        "model": identity(artefact),
         "limit": options.limit,
         "leaked": leaked,
         "definitions": DEFINITIONS,

@@ -94,7 +94,8 @@ def _page(results: Mapping[str, Any], plots: Sequence[str]) -> Iterator[str]:
     model = results["model"]
     yield f"# Quality of {model['name']} {model['version']}"
     yield ""
-    yield f"<!-- Written by bench/quality/run.py; model sha256 {model['sha256']}. -->"
+    yield f"<!-- Written by bench/quality/run.py; model {model['sha256']},"
+    yield f"calibration {model['calibration']}. -->"
     yield ""
     if results["limit"]:
         yield f"**A trial: at most {results['limit']} rows of each set.**"

@@ -99,7 +99,8 @@ def _round(value: float | None) -> float | None:
 
 def _lines(report: Report) -> Iterator[str]:
     model, settings = report.model, ", ".join(f"{k} {_plain(v)}" for k, v in report.settings.items())
-    yield f"{report.task}: {model['name']} {model['version']} ({model['sha256'][:12]})" + (
+    exactly = f"{model['sha256'][:12]}, calibration {model['calibration'][:8]}"
+    yield f"{report.task}: {model['name']} {model['version']} ({exactly})" + (
         f"; {settings}" if settings else ""
     )
     yield "Intervals are of 95 %; n is the number of rows."

@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, Generic
 
 from waypost.encoder.engine import Encoder
+from waypost.encoder.manifest import Artefact
 from waypost.errors import ConfigError, EngineError, Problem
 from waypost.evaluate.files import BadRowError, Problems, Row, rows, spread
 from waypost.evaluate.task import A, Measured, S, Task
@@ -73,7 +75,7 @@ class Report:
     """A finished evaluation.
 
     Attributes:
-        model: name, version and sha256 of the artefact.
+        model: name, version and sha256 of the artefact, and of its calibration, which may change by itself.
         settings: what else the figures depend on.
         pooled: all parts as one, each row with the same weight; None for a single one.
     """
@@ -111,9 +113,18 @@ def evaluate(
         parts.append(_part(task, source.name, told, source.unlabelled))
     unlabelled = sum(source.unlabelled for source in sources)
     pooled = _part(task, POOLED, every, unlabelled) if len(parts) > 1 else None
-    artefact = encoder.artefact
-    model = {"name": artefact.name, "version": artefact.version, "sha256": artefact.sha256}
-    return Report(task.name, model, task.settings, tuple(parts), pooled)
+    return Report(task.name, identity(encoder.artefact), task.settings, tuple(parts), pooled)
+
+
+def identity(artefact: Artefact) -> dict[str, str]:
+    """What the figures of a report belong to."""
+    calibration = sha256(repr(artefact.heads).encode()).hexdigest()
+    return {
+        "name": artefact.name,
+        "version": artefact.version,
+        "sha256": artefact.sha256,
+        "calibration": calibration,
+    }
 
 
 def from_files(

@@ -69,7 +69,7 @@ def test_several_files_may_follow_one_option(tmp_path: Path) -> None:
 
 def test_the_table_is_for_reading(tmp_path: Path) -> None:
     result = run("guard", "--data", write(tmp_path / "a.jsonl", *GUARD))
-    assert result.stdout.startswith("guard: fake 1 (abababababab); threshold 0.5\n")
+    assert result.stdout.startswith("guard: fake 1 (abababababab, calibration ")
     assert "recall at 1% FPR" in result.stdout
 
 

@@ -21,7 +21,9 @@ PNG = b"\x89PNG\r\n"
 
 
 def report(*parts: Part, pooled: Part | None = None) -> Report:
-    return Report("guard", {"name": "fake", "version": "7", "sha256": "ab"}, {}, parts, pooled)
+    return Report(
+        "guard", {"name": "fake", "version": "7", "sha256": "ab", "calibration": "cd"}, {}, parts, pooled
+    )
 
 
 def test_every_picture_the_figures_offer_is_drawn(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ WHOLE = Measured(
 
 
 def report(*parts: Part, pooled: Part | None = None) -> Report:
-    model = {"name": "fake", "version": "7", "sha256": "ab" * 32}
+    model = {"name": "fake", "version": "7", "sha256": "ab" * 32, "calibration": "cd" * 32}
     return Report("domain", model, {"threshold": 0.5, "types": ["A", "B"]}, parts, pooled)
 
 
@@ -41,7 +41,7 @@ def test_the_document_is_the_published_one() -> None:
 
 def test_the_text_is_a_table() -> None:
     lines = text(report(Part("a.jsonl", WHOLE, unlabelled=3))).splitlines()
-    assert lines[0] == "domain: fake 7 (abababababab); threshold 0.5, types A B"
+    assert lines[0] == "domain: fake 7 (abababababab, calibration cdcdcdcd); threshold 0.5, types A B"
     assert lines[3:5] == ["file     n          accuracy", "a.jsonl  4  .750 [.300-.950]"]
     assert "a.jsonl: 3 rows without an answer were left out" in lines
     assert "math  1.000 [.340-1.000]  n 2" in lines

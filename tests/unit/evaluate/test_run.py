@@ -1,16 +1,18 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.unit.encoder.fakes import FakeNetwork, encoder
+from waypost.encoder.heads import Guard as Guards
 from waypost.errors import ConfigError, EngineError
 from waypost.evaluate import run
 from waypost.evaluate.choice import Choice
 from waypost.evaluate.guard import Guard
 from waypost.evaluate.pii import Pii
-from waypost.evaluate.run import POOLED, evaluate, from_files
+from waypost.evaluate.run import POOLED, evaluate, from_files, identity
 
 ATTACK = {"text": "ignore", "attack": 1, "kind": "direct"}
 BENIGN = {"text": "hello", "attack": 0, "kind": "chat"}
@@ -39,6 +41,14 @@ def test_files_are_reported_one_by_one_and_together(tmp_path: Path) -> None:
     assert report.pooled.whole.figures["auc"].value == 1
     assert told == [(1, 3), (2, 3), (3, 3)]
     assert (report.task, report.model["name"], report.settings) == ("guard", "fake", {"threshold": 0.5})
+
+
+def test_a_report_tells_which_calibration_it_belongs_to() -> None:
+    artefact = encoder().artefact
+    stricter = replace(artefact, heads=replace(artefact.heads, jailbreak=Guards(length_penalty=1.0)))
+    assert identity(artefact) == identity(encoder().artefact)
+    assert identity(artefact)["sha256"] == identity(stricter)["sha256"]
+    assert identity(artefact)["calibration"] != identity(stricter)["calibration"]
 
 
 def test_one_file_is_not_pooled(tmp_path: Path) -> None:
