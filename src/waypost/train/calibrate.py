@@ -1,7 +1,7 @@
 """From logits to probabilities that mean what they say, on rows the training never saw."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +15,8 @@ Floats = NDArray[np.float64]
 _GOLDEN: Final = (math.sqrt(5) - 1) / 2
 _STEPS: Final = 60
 _NEWTON: Final = 30
+_MARGIN: Final = 0.05
+"""Above the highest of the hard texts, where none of them may be flagged."""
 _STEP: Final = 0.05
 """Of the search for a penalty."""
 
@@ -76,29 +78,25 @@ class GuardScale:
     length_penalty: float
 
 
-def guard_scale(
-    margins: Floats, attacks: NDArray[np.bool_], benign_sets: Mapping[str, Floats], rate: float
-) -> GuardScale:
+def guard_scale(margins: Floats, attacks: NDArray[np.bool_], hard: Floats, rate: float) -> GuardScale:
     """Scale of single windows.
 
     Args:
         margins: attack logit minus benign logit, per text.
         attacks: labels.
-        benign_sets: margins of hard benign texts by set, at least one text.
-        rate: share of false alarms that P >= 0.5 may cause, on the mean of the sets.
+        hard: margins of benign texts that look like attacks, at least one. All count alike: the mean of their
+            sources would be that of the smallest, and leap with one of its texts.
+        rate: share of them that P >= 0.5 may take for attacks.
     """
     logits = np.stack([np.zeros_like(margins), margins], 1)
     slope = temperature(logits, attacks.astype(np.int64))
-    sets = [s for s in benign_sets.values() if len(s)]
-
-    def alarms(cut: float) -> float:
-        return float(np.mean([(s > cut).mean() for s in sets]))
-
-    scores = np.unique(np.concatenate(sets))
-    place = next((n for n, score in enumerate(scores) if alarms(float(score)) <= rate), len(scores) - 1)
+    ordered = np.sort(hard)
+    allowed = min(math.floor(rate * len(hard) + 1e-9), len(hard) - 1)
+    last = float(ordered[len(hard) - 1 - allowed])
+    above = ordered[ordered > last]
     # Half way to the next: a text at the cut itself must not reach 0.5 by rounding.
-    above = float(scores[place + 1]) if place + 1 < len(scores) else float(scores[place]) + 0.1
-    return GuardScale(slope, -(float(scores[place]) + above) / 2 / slope, 0.0)
+    cut = (last + float(above[0])) / 2 if len(above) else last + _MARGIN
+    return GuardScale(slope, -cut / slope, 0.0)
 
 
 def length_penalty(

@@ -1,6 +1,5 @@
 """What is read into the network's outputs, from rows that were held back: the numbers of the manifest."""
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -103,13 +102,9 @@ def _guard(readings: Sequence[Reading], aims: Aims) -> GuardScale:
     benign = [r for r in single if not r.row.attack]
     if not benign or len(benign) == len(single):
         return GuardScale(1.0, 0.0, 0.0)
-    sets: defaultdict[str, list[float]] = defaultdict(list)
-    for reading in benign:
-        sets[reading.row.source] += reading.margins
-    wanted = {name: np.array(margins) for name, margins in sets.items() if name in aims.hard}
-    every = {name: np.array(margins) for name, margins in sets.items()}
-    margins = np.array([reading.margins[0] for reading in single])
-    scale = guard_scale(margins, _attacks(single), wanted or every, aims.alarms)
+    hard = [r for r in benign if r.row.source in aims.hard] or benign
+    margins, traps = (np.array([r.margins[0] for r in each]) for each in (single, hard))
+    scale = guard_scale(margins, _attacks(single), traps, aims.alarms)
     long = [np.array(r.margins) for r in readings if r.row.attack is False and len(r.margins) > 1]
     return length_penalty(scale, long, aims.long_alarms)
 

@@ -113,7 +113,7 @@ class Aims:
 
     Attributes:
         hard: sources of harmless texts that look like attacks; they fix where P(attack) is 0.5.
-        alarms: share of them that may reach it, on the mean of the sources.
+        alarms: share of them that may reach it.
         long_alarms: share of long harmless documents that may.
         clean: share of documents without personal data in which some may be found.
         slope: of the likeness to examples.
@@ -124,7 +124,7 @@ class Aims:
         "awesome_prompts", "gpteacher_roleplay", "guard_mitre_frr_benign", "guard_benign_hardneg",
         "self_instruct", "exercism", "synth:benign", "synth:attacks",
     )  # fmt: skip
-    alarms: float = 0.01
+    alarms: float = 0.015
     long_alarms: float = 0.04
     clean: float = 0.03
     slope: float = 24.0

@@ -39,26 +39,30 @@ def attack(scale: object, margin: float, windows: int = 1) -> float:
     return 1 / (1 + math.exp(-logit))
 
 
-def test_half_lies_where_the_wanted_share_of_harmless_texts_is_flagged() -> None:
-    margins = np.concatenate([rng().normal(3, 2, 2000), rng().normal(-3, 2, 2000)])
-    attacks = np.arange(4000) < 2000
-    hard, easy = rng().normal(1, 1, 1000), rng().normal(-4, 1, 1000)
-    scale = guard_scale(margins, attacks, {"hard": hard, "easy": easy}, 0.02)
-    alarms = [np.mean([attack(scale, m) >= 0.5 for m in each]) for each in (hard, easy)]
-    assert np.mean(alarms) == pytest.approx(0.02, abs=0.001)
+def test_half_lies_where_the_wanted_share_of_hard_texts_is_flagged() -> None:
+    margins = np.concatenate([rng().normal(3, 2, 2000), rng(8).normal(-3, 2, 2000)])
+    hard = rng(9).normal(1, 1, 1000)
+    scale = guard_scale(margins, np.arange(4000) < 2000, hard, 0.02)
+    assert sum(attack(scale, m) >= 0.5 for m in hard) == 20
     assert scale.length_penalty == 0
 
 
 def test_no_alarm_at_all_when_none_is_allowed() -> None:
     margins, attacks = np.array([2.0, 3.0, -1.0]), np.array([True, True, False])
     hard = np.array([0.0, 0.5, 1.5])
-    scale = guard_scale(margins, attacks, {"hard": hard, "none": np.empty(0)}, 0.0)
+    scale = guard_scale(margins, attacks, hard, 0.0)
     assert max(attack(scale, m) for m in hard) < 0.5 < attack(scale, 2.0)
+
+
+def test_equal_texts_are_flagged_together_or_not_at_all() -> None:
+    margins, attacks = np.array([2.0, 1.0, -1.0]), np.array([True, True, False])
+    scale = guard_scale(margins, attacks, np.array([1.0, 1.0, 1.0, 0.0]), 0.25)
+    assert attack(scale, 1.0) < 0.5
 
 
 def test_long_texts_pay_for_their_many_windows_as_much_as_needed() -> None:
     margins, attacks = np.array([2.0, -2.0, 1.0, -1.0, 1.0, -1.0]), np.array([1, 0, 1, 0, 0, 1], np.bool_)
-    scale = guard_scale(margins, attacks, {"a": np.array([0.0])}, 0.0)
+    scale = guard_scale(margins, attacks, np.array([0.0]), 0.0)
     documents = [rng().normal(-1.0, 1.0, 12) + 0.1 * n for n in range(20)]
     found = length_penalty(scale, documents, 0.05)
     flagged = np.mean([attack(found, d.max(), len(d)) >= 0.5 for d in documents])
@@ -70,7 +74,7 @@ def test_long_texts_pay_for_their_many_windows_as_much_as_needed() -> None:
 
 
 def test_a_penalty_has_a_limit_and_needs_documents() -> None:
-    scale = guard_scale(np.array([2.0, -2.0]), np.array([True, False]), {"a": np.array([0.0])}, 0.0)
+    scale = guard_scale(np.array([2.0, -2.0]), np.array([True, False]), np.array([0.0]), 0.0)
     assert length_penalty(scale, [], 0.05) is scale
     hopeless = [np.array([50.0, 60.0])]
     assert length_penalty(scale, hopeless, 0.0, limit=1.0).length_penalty == pytest.approx(1.0, abs=0.06)
