@@ -60,10 +60,9 @@ def _entry(block: schema.Category, path: Path, threshold: float, findings: Findi
     if not (block.domain or block.intent or block.examples):
         domain, intent = known(block.name, DOMAINS), known(block.name, INTENTS)
         if domain is None and intent is None:
-            remedy = "add `domain`, `intent` or three to ten `examples`"
             message = f"{block.name!r} is neither a domain nor an intent, so nothing says what it stands for"
-            if near := nearest(block.name, [*DOMAINS, *INTENTS]):
-                remedy = f"{near.rstrip('.')}; or {remedy}"
+            near = nearest(block.name, [*DOMAINS, *INTENTS])
+            remedy = f"{near}; or add `domain`, `intent` or three to ten `examples`"
             findings.error((*path, "name"), message, remedy)
             return None
         domains, intents = (domain,) if domain else (), (intent,) if intent else ()

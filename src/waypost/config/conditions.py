@@ -77,12 +77,9 @@ class Conditions:
         if signal is None:
             return None
         usual = self.thresholds.get(tag)
-        if usual is not None and "threshold" not in node.mapping:
-            match signal:
-                case PiiDetection() | JailbreakDetection() | Similarity():
-                    signal = replace(signal, threshold=usual)
-                case _:
-                    pass
+        is_general = usual is not None and "threshold" not in node.mapping
+        if is_general and isinstance(signal, PiiDetection | JailbreakDetection | Similarity):
+            signal = replace(signal, threshold=usual)
         if isinstance(signal, TextSignal):
             # Absence is certain only where everything was read, whatever the rule does.
             everything = guards or denied or signal.reads_all

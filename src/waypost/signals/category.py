@@ -105,12 +105,15 @@ class Category(Signal):
 
 
 def _beats(one: Entry, other: Entry, *, in_front: bool) -> bool:
-    """Whether `one` is at least as likely as `other` for every request; of equals the one in front wins."""
+    """Whether `one` is likelier than `other` for every request; of equals the one in front wins."""
     if other.examples or one.name == other.name:
         return False
-    axes = [(set(other.domains), set(one.domains)), (set(other.intents), set(one.intents))]
-    # The likelier axis counts: whoever adds to the other one only may still be an equal.
-    return all(less <= more if in_front else less < more or not less for less, more in axes)
+    axes = [
+        (set(own), set(its))
+        for own, its in ((other.domains, one.domains), (other.intents, one.intents))
+        if own
+    ]
+    return all(own <= its if in_front else own < its for own, its in axes)
 
 
 def ranking(entries: Sequence[Entry], encoded: Encoded) -> list[tuple[Entry, float]]:

@@ -33,7 +33,9 @@ def _private(text: str, budget: Budget) -> Iterator[Found]:
 
 _HEADING: Final = compiled(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----")
 _BODY: Final = re.compile(
-    r"(?:\s|\\n|[\w-]+: [^\s]+)*[A-Za-z0-9+/=]{16,}(?:(?:\s|\\n|[A-Za-z0-9+/=])*-----END [A-Z0-9 ]+-----)?"
+    # Nothing is given back, so that no text takes long.
+    r"(?:\s|\\n|[\w-]++: [^\s\\]++)*+[A-Za-z0-9+/=]{16,}+"
+    r"(?:(?:\s|\\n|[A-Za-z0-9+/=])*+-----END [A-Z0-9 ]++-----)?"
 )
 _LONGEST_KEY: Final = 16_384
 

@@ -149,6 +149,20 @@ def test_the_condition_reads_back_as_a_clause(name: str, clause: str) -> None:
             None,
         ),
         ((Entry(name="a", domains=("math",)), Entry(name="b", intents=("math_problem",))), None),
+        (
+            (
+                Entry(name="b", intents=("analysis",)),
+                Entry(name="a", domains=("math",), intents=("analysis",)),
+            ),
+            None,
+        ),
+        (
+            (
+                Entry(name="b", domains=("math",), intents=("analysis",)),
+                Entry(name="a", domains=("math", "law"), intents=("analysis", "translation")),
+            ),
+            "a",
+        ),
     ],
 )
 def test_lint_finds_a_category_that_can_never_win(entries: tuple[Entry, ...], taker: str | None) -> None:

@@ -137,6 +137,20 @@ def test_a_private_key_is_found_to_its_end(name: str) -> None:
     assert counting(key.replace("\n", "\\n")) == [key.replace("\n", "\\n")]
 
 
+def test_a_private_key_may_have_headers() -> None:
+    headers = "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,0123456789ABCDEF"
+    key = f"-----BEGIN RSA PRIVATE KEY-----\n{headers}\n\n{BODY}\n-----END RSA PRIVATE KEY-----"
+    assert counting(key) == [key]
+    assert counting(key.replace("\n", "\\n")) == [key.replace("\n", "\\n")]
+
+
+@pytest.mark.parametrize(
+    "filler", ["a: " + "_" * 16_000, "a: b " * 4000, "a" * 15 + " ", "\\n" * 8000, "_" * 16_000]
+)
+def test_a_heading_in_front_of_anything_is_looked_through_once(filler: str) -> None:
+    assert counting(f"-----BEGIN PRIVATE KEY----- {filler}" * 20) == []
+
+
 def test_a_private_key_that_is_cut_off_is_one_still() -> None:
     assert counting(f"-----BEGIN PRIVATE KEY-----\n{BODY}\nand so on")[0].startswith("-----BEGIN PRIVATE KEY")
 
