@@ -100,6 +100,18 @@ _LONGEST_VALUE: Final = 200
 """What is longer is an encoded document or picture."""
 
 
+def could_be_key(value: str) -> bool:
+    """Whether what the classifiers take for a key may be one; hashes and UUIDs are not, without a name."""
+    return is_random(value) and _NUMBERED.search(value) is None
+
+
+_NUMBERED: Final = re.compile(
+    r"(?<![0-9A-Za-z])(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{56}|[0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128}"
+    r"|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})(?![0-9A-Za-z])",
+    re.IGNORECASE,
+)
+
+
 def is_random(value: str) -> bool:
     """Whether a value was drawn and not written: letters and digits in one long part, without order.
 

@@ -15,6 +15,7 @@ from waypost.request.chat import ChatRequest
 from waypost.request.text import readings
 from waypost.signals.base import Encoded, Lint, Match, Span, TextSignal, Verdict
 from waypost.signals.candidates import Budget, Found
+from waypost.signals.credentials import could_be_key
 from waypost.signals.identifiers import TYPES, detect
 from waypost.signals.labels import PII_TYPES
 
@@ -130,7 +131,7 @@ class PiiDetection(TextSignal):
             for start, end, score in self._scan(request, name, text)
         ]
         learned = encoded.scans[text].spans if encoded is not None and self.heads else ()
-        return merged(proven, [s for s in learned if s.type in wanted and s.type in LEARNED], text)
+        return merged(proven, [s for s in learned if s.type in wanted and _counts(s, text)], text)
 
     @property
     def _wanted(self) -> tuple[str, ...]:
@@ -179,6 +180,13 @@ class PiiDetection(TextSignal):
                     f"unknown region {region!r}",
                     "two capital letters, for example US or DE",
                 )
+
+
+def _counts(span: Span, text: str) -> bool:
+    """Whether a find of the tagger is evidence: its type is asked for, and a key has the form of one."""
+    if span.type == "API_KEY":
+        return could_be_key(text[span.start : span.end])
+    return span.type in LEARNED
 
 
 def merged(proven: Sequence[Span], learned: Sequence[Span], text: str) -> list[Span]:

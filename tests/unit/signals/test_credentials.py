@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from waypost.signals.candidates import Budget
-from waypost.signals.credentials import api_keys, is_random
+from waypost.signals.credentials import api_keys, could_be_key, is_random
 
 RANDOM = "9aXk2LmQ7rT4vB8nWc3dYf6hJ1sPzE5uGo0iKqV2tNx8wRbH"
 CAPITALS = "Q7RT4VB2NWC3DYF6"
@@ -184,6 +184,25 @@ def test_a_heading_alone_and_public_keys_do_not_count(text: str) -> None:
 )
 def test_what_was_drawn_changes_its_kind_of_character_often(value: str, *, random: bool) -> None:
     assert is_random(value) is random
+
+
+@pytest.mark.parametrize(
+    ("value", "key"),
+    [
+        (RANDOM[:30], True),
+        (f"pk_{RANDOM[:24]}", True),
+        (HEX, False),
+        (f"({HEX[:40]})", False),
+        (HEX[:33], True),
+        ("84a45ff0-068b-11df-825d-000ea68e967b", False),
+        ("84A45FF0-068B-11DF-825D-000EA68E967B", False),
+        ("DefaultAsyncHttpx2Client", False),
+        ("x-", False),
+        ("", False),
+    ],
+)
+def test_a_hash_without_a_name_is_no_key(value: str, *, key: bool) -> None:
+    assert could_be_key(value) is key
 
 
 @given(st.text(st.sampled_from('skAKIAeyJ-_.=: \n"apitoken09zQ'), max_size=120))

@@ -147,6 +147,12 @@ class TestLearnedTypes:
         wrong = FakeEncoder(personal={"10.2.3.4": "IP_ADDRESS"})
         assert judged(PiiDetection(), "version 10.2.3.4", wrong).holds is False
 
+    def test_of_keys_must_have_the_form_of_one(self) -> None:
+        key, commit = "9aXk2LmQ7rT4vB8nWc3dYf6h", "9fceb02d0ae598e95dc970b74767f19372d61af8"
+        eager = FakeEncoder(personal={key: "API_KEY", commit: "API_KEY", "AsyncHttpx2Client": "API_KEY"})
+        assert judged(PiiDetection(), f"use {key} there", eager).because == "Contains PII: API_KEY"
+        assert judged(PiiDetection(), f"git show {commit} AsyncHttpx2Client", eager).holds is False
+
     def test_need_every_text_in_scope(self) -> None:
         request = ask("one", "", "two")
         assert list(PiiDetection().scanned(request)) == ["one", "two"]
