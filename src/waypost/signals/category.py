@@ -68,7 +68,7 @@ class Category(Signal):
         """Let all categories compete; the first of equals wins."""
         if encoded is None:
             return Verdict(None, 0.0, "the classifiers did not read it", failed="engine")
-        ranked = ranking(self.entries, encoded)
+        ranked = self._ranked(request, encoded)
         best, highest = ranked[0]
         winner = best.name if highest >= best.threshold else None
         own = next(((entry, score) for entry, score in ranked if entry.name == self.name), None)
@@ -81,6 +81,13 @@ class Category(Signal):
             because += f"; next {other[0]}"
         label = self.name if winner == self.name else None
         return Verdict(label, score, because, threshold=entry.threshold)
+
+    def _ranked(self, request: ChatRequest, encoded: Encoded) -> "list[tuple[Entry, float]]":
+        """The ranking, made once for all categories of a request."""
+        # By identity: to hash a hundred entries costs as much as to rank them. The memo keeps both alive.
+        key = ("categories", id(self.entries), id(encoded))
+        made = request.once(key, lambda: (ranking(self.entries, encoded), self.entries, encoded))
+        return made[0]
 
     def sentence(self) -> str:
         """The category as a clause."""
