@@ -24,10 +24,11 @@ class Recipe:
         average: decay of the moving average of the weights, which is what is kept.
         attacks: share of attacks in a guard batch.
         clean: share of documents without personal data in a PII batch.
+        smoothing: of the labels of domain and intent.
     """
 
     steps: int = 3600
-    cycle: tuple[Task, ...] = ("topic", "guard", "personal", "topic", "guard")
+    cycle: tuple[Task, ...] = ("topic", "guard", "topic", "personal", "topic", "guard", "topic")
     tokens: int = 2560
     rate: float = 3e-4
     head_rate: float = 2e-3
@@ -58,8 +59,8 @@ class Shares:
     typos: float = 0.05
     case: float = 0.05
     personal_case: float = 0.12
-    padded: float = 0.2
-    inserted: float = 0.2
+    padded: float = 0.3
+    inserted: float = 0.45
     cropped: float = 0.3
     chat: float = 0.15
 
@@ -165,13 +166,13 @@ _FULL: Final = Course(
     generated=(
         Generated("attacks", "generate", 5000),
         Generated("benign", "generate", 7000),
-        Generated("benign", "long_documents", 500),
+        Generated("benign", "long_documents", 800),
         Generated("sciences", "generate", 6000),
         Generated("humanities", "generate", 6000),
         Generated("tasks", "generate", 6500),
         Generated("personal", "generate", 6000),
     ),
-    recipe=Recipe(steps=5200, tokens=1536, average=0.999),
+    recipe=Recipe(steps=7400, tokens=1536, average=0.999),
     weights=(
         ("mmlu_pro", 4.0), ("mmlu", 2.0), ("clinc150", 0.6), ("hwu64", 0.6), ("banking77", 0.6),
         ("gpteacher_roleplay", 0.7), ("gsm8k", 0.6), ("medquad", 0.6), ("mbpp", 0.6),
@@ -179,7 +180,7 @@ _FULL: Final = Course(
         ("synth:sciences", 1.5), ("synth:humanities", 1.5), ("synth:tasks", 1.5),
     ),
     emphases=(
-        Emphasis("synth:benign", 4.0, foreign=True),
+        Emphasis("synth:benign", 5.0, foreign=True),
         Emphasis("synth:benign", 1.6, ("roleplay", "trigger_words", "prompting", "security")),
         Emphasis("pii_synth", 2.5, foreign=True),
     ),
