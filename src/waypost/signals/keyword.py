@@ -15,6 +15,7 @@ from waypost.configurable import configurable
 from waypost.request.chat import ChatRequest, Part
 from waypost.request.text import Folded, fold, readings
 from waypost.signals.base import Lint, Match, Signal, TextSignal, Verdict
+from waypost.signals.forms import inflections
 from waypost.signals.wording import quoted
 
 _CHUNK: Final = 1 << 16
@@ -147,6 +148,10 @@ class KeywordMatch(TextSignal):
     min_matches: int | None = None
     """How many different keywords must be there; instead of `match`."""
 
+    forms: Literal["exact", "inflected"] = "exact"
+    """Whether only the spellings given are found, or plurals, singulars and English verb endings as well:
+    `policy` finds "policies", `trade` finds "traded", `medical record` finds "medical records"."""
+
     case_sensitive: bool = False
     """Whether `US` and `us` are different words."""
 
@@ -168,8 +173,22 @@ class KeywordMatch(TextSignal):
         return terms
 
     @cached_property
+    def spellings(self) -> Mapping[str, str]:
+        """The operator's spelling by everything that is looked for, folded: keywords, then their forms.
+
+        What two keywords share belongs to the one that is spelled so, else to the first.
+        """
+        if self.forms == "exact":
+            return self.terms
+        made = dict(self.terms)
+        for word in self.terms.values():
+            for form in inflections(_term(word, case_sensitive=True)):
+                made.setdefault(_term(form, case_sensitive=self.case_sensitive), word)
+        return made
+
+    @cached_property
     def _index(self) -> _Index:
-        return _Index(tuple(self.terms), case_sensitive=self.case_sensitive)
+        return _Index(tuple(self.spellings), case_sensitive=self.case_sensitive)
 
     @cached_property
     def _nothing(self) -> Verdict:
@@ -196,7 +215,7 @@ class KeywordMatch(TextSignal):
             vars(signal)["words"] = tuple(dict.fromkeys((*signal.keywords, *named)))
         for case_sensitive in (False, True):
             peers = [signal for signal in bound if signal.case_sensitive is case_sensitive]
-            terms = dict.fromkeys(term for signal in peers for term in signal.terms)
+            terms = dict.fromkeys(term for signal in peers for term in signal.spellings)
             index = _Index(tuple(terms), case_sensitive=case_sensitive)
             for signal in peers:
                 vars(signal)["_index"] = index
@@ -204,17 +223,15 @@ class KeywordMatch(TextSignal):
 
     def evaluate(self, request: ChatRequest, encoded: object) -> Verdict:
         """Find this rule's keywords among the hits of the shared search."""
-        found = self._found(request)
-        mine = found.keys() & self.terms.keys()
-        if not mine:
+        spots = self._spots(request)
+        if not spots:
             return self._unless_unfinished(request, self._nothing)
-        order = sorted(mine, key=lambda term: found[term][0][:3])
-        words = tuple(self.terms[term] for term in order)
-        matches = self._matches(order, found)
-        if len(mine) < self._needed:
+        words = tuple(sorted(spots, key=lambda word: _place(spots[word][0])))
+        matches = _matches(words, spots)
+        if len(words) < self._needed:
             return self._unless_unfinished(request, Verdict(None, 0.0, self._short(words), matches))
         because = f"Contains {quoted(words)} keyword{'s' if len(words) > 1 else ''}"
-        return Verdict(self.terms[order[0]], 1.0, because, matches)
+        return Verdict(words[0], 1.0, because, matches)
 
     def _unless_unfinished(self, request: ChatRequest, verdict: Verdict) -> Verdict:
         if self._index.effort(request).left < 0:
@@ -222,21 +239,15 @@ class KeywordMatch(TextSignal):
             return Verdict(None, 0.0, because, failed="too_large")
         return self.unless_unread(request, verdict)
 
-    def _found(self, request: ChatRequest) -> dict[str, list[_Spot]]:
+    def _spots(self, request: ChatRequest) -> dict[str, Sequence[_Spot]]:
+        """Places by the operator's spelling, in order of the text; at most 100 for each form."""
         index = self._index
-        return request.once((index, self.scope), lambda: index.search(request, self.parts(request)))
-
-    def _matches(self, order: Sequence[str], found: Mapping[str, Sequence[_Spot]]) -> tuple[Match, ...]:
-        """Evidence: the first place of every keyword, then further places, as far as there is room."""
-        kept = [(found[term][0], term) for term in order[:_MATCHES]]
-        room = _MATCHES - len(kept)
-        if room:
-            more = ((spot, term) for term in order for spot in found[term][1:])
-            kept = sorted(kept + sorted(more, key=_place)[:room], key=_place)
-        return tuple(
-            Match(self.terms[term], where, *folded.original(start, end))
-            for (_, start, end, where, folded), term in kept
-        )
+        found = request.once((index, self.scope), lambda: index.search(request, self.parts(request)))
+        spots: dict[str, Sequence[_Spot]] = {}
+        for term in found.keys() & self.spellings.keys():
+            word = self.spellings[term]
+            spots[word] = sorted((*spots[word], *found[term]), key=_place) if word in spots else found[term]
+        return spots
 
     def _short(self, words: Sequence[str]) -> str:
         if self.match == "all":
@@ -248,16 +259,17 @@ class KeywordMatch(TextSignal):
         """The condition as a clause."""
         terms = [f'"{word}"' for word in self.keywords]
         terms += [f"the words of list {name}" for name in self.lists]
-        case = ", case counts" if self.case_sensitive else ""
+        how = ", plurals and endings included" if self.forms == "inflected" else ""
+        how += ", case counts" if self.case_sensitive else ""
         if len(terms) == 1 and not self.lists and self._needed <= 1:
-            return f"the text contains {terms[0]}{case}"
+            return f"the text contains {terms[0]}{how}"
         if self.match == "all":
             amount = "all of"
         elif self._needed > 1:
             amount = f"at least {self._needed} different ones of"
         else:
             amount = "any of"
-        return f"the text contains {amount} {', '.join(terms)}{case}"
+        return f"the text contains {amount} {', '.join(terms)}{how}"
 
     def lint(self) -> Iterator[Lint]:
         """Keywords that cannot match, doubles, counts that cannot be reached."""
@@ -294,8 +306,24 @@ class KeywordMatch(TextSignal):
             yield Lint("min_matches", message, "this condition can never hold")
 
 
-def _place(found: tuple[_Spot, str]) -> tuple[int, int, int]:
-    return found[0][:3]
+def _matches(words: Sequence[str], spots: Mapping[str, Sequence[_Spot]]) -> tuple[Match, ...]:
+    """Evidence: the first place of every keyword, then further places, as far as there is room."""
+    kept = [(spots[word][0], word) for word in words[:_MATCHES]]
+    room = _MATCHES - len(kept)
+    if room:
+        more = ((spot, word) for word in words for spot in spots[word][1:])
+        kept = sorted(kept + sorted(more, key=_first)[:room], key=_first)
+    return tuple(
+        Match(word, where, *folded.original(start, end)) for (_, start, end, where, folded), word in kept
+    )
+
+
+def _place(spot: _Spot) -> tuple[int, int, int]:
+    return spot[:3]
+
+
+def _first(found: tuple[_Spot, str]) -> tuple[int, int, int]:
+    return _place(found[0])
 
 
 def _wordless(place: str, word: str, term: str) -> Iterator[Lint]:
