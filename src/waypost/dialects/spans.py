@@ -46,20 +46,18 @@ def top_level(body: bytes) -> list[Span]:
     """
     found = _OPEN.match(body)
     if not found:
-        raise _malformed(0)
+        raise malformed(0)
     spans: list[Span] = []
     at = found.end()
     if body[at : at + 1] == b"}":
         return spans
     while True:
-        key = _KEY.match(body, at)
-        if not key:
-            raise _malformed(at)
-        end = _value_end(body, key.end())
-        spans.append((_decoded(key[1]), key.end(), end))
+        name, start = key_at(body, at)
+        end = value_end(body, start)
+        spans.append((name, start, end))
         after = _NEXT.match(body, end)
         if not after:
-            raise _malformed(end)
+            raise malformed(end)
         if after[1] == b"}":
             return spans
         if len(spans) == MAX_MEMBERS:
@@ -104,18 +102,35 @@ def replace_model(body: bytes, model: str) -> bytes:
     return b"".join((body[:start], json.dumps(model).encode("ascii"), body[end:]))
 
 
-def _value_end(body: bytes, start: int) -> int:
+def key_at(body: bytes, at: int) -> tuple[str, int]:
+    """The key at or behind `at`, decoded, and the offset of the first byte of its value.
+
+    Raises:
+        RequestError: no key and colon stand there.
+    """
+    key = _KEY.match(body, at)
+    if not key:
+        raise malformed(at)
+    return _decoded(key[1]), key.end()
+
+
+def value_end(body: bytes, start: int) -> int:
+    """The offset behind the value whose first byte is at `start`.
+
+    Raises:
+        RequestError: no value stands there, or one with more brackets than any real request has.
+    """
     if body[start : start + 1] not in {b"{", b"["}:
         scalar = _SCALAR.match(body, start)
         if not scalar:
-            raise _malformed(start)
+            raise malformed(start)
         return scalar.end()
     depth = 0
     at = start
     for _ in range(2 * MAX_BRACKETS):
         bracket = _BRACKET.match(body, at)
         if not bracket:
-            raise _malformed(at)
+            raise malformed(at)
         at = bracket.end()
         depth += 1 if bracket[1] in b"[{" else -1
         if depth == 0:
@@ -130,5 +145,6 @@ def _decoded(key: bytes) -> str:
         raise RequestError("A key of the request body is not valid JSON.", 400, "invalid_json") from error
 
 
-def _malformed(offset: int) -> RequestError:
+def malformed(offset: int) -> RequestError:
+    """What is said of a body that is not JSON from this byte on."""
     return RequestError(f"The request body is not a JSON object (byte {offset}).", 400, "invalid_json")
