@@ -1,0 +1,1 @@
+"""From selection to edits of the request and of its answer."""
