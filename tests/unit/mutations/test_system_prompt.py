@@ -45,7 +45,11 @@ def test_a_text_gets_it_in_front_behind_or_in_its_place(role: str, mode: Mode, c
 
 
 def test_the_bytes_of_the_client_stay() -> None:
-    body = rb'{ "messages" : [ {"content":"caf\u00e9 \/ \ud83d\ude00","x":1.50, "role":"system"} ] ,"seed":123456789012345678901}'
+    content = rb'"caf\u00e9 \/ \ud83d\ude00"'
+    body = (
+        rb'{ "messages" : [ {"content":%b,"x":1.50, "role":"system"} ] ,"seed":12345678901234567890}'
+        % content
+    )
     document = json.loads(body)
     front = splice(body, system_prompt_edits("A", "insert", document))
     assert front == body.replace(rb'"caf', rb'"A\n\ncaf')
