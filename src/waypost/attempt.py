@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from waypost.dialects.spans import replace_model
+from waypost.dialects.splice import splice
 from waypost.errors import ProtocolError
+from waypost.mutations.shape import read
+from waypost.mutations.target import Target
 from waypost.policy import Policy
 from waypost.providers.chain import MAX_CHAIN, hop_id
-from waypost.providers.provider import Endpoint
 from waypost.providers.sign import CREDENTIALS, credentials
 
 ATTEMPT_COUNT: Final = "x-envoy-attempt-count"
@@ -21,8 +23,8 @@ HOPS: Final = tuple(f"x-waypost-hop-{k}" for k in range(1, MAX_CHAIN + 1))
 
 _OPERATIONS: Final = ("/chat/completions", "/embeddings")
 
-Hops = Mapping[str, Endpoint]
-"""Endpoint by hop id."""
+Hops = Mapping[str, Target]
+"""Target by hop id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,26 +33,28 @@ class Attempt:
 
     Attributes:
         number: 1-based.
-        endpoint: who is tried.
+        target: who is tried, and how.
         set_headers: overwritten or added; holds a credential in clear text, so it is never logged.
         remove_headers: taken away.
-        needs_body: the body was written for another endpoint and must be edited.
+        needs_body: the body was written for another endpoint, or for any, and must be edited.
     """
 
     number: int
-    endpoint: Endpoint
+    target: Target
     set_headers: tuple[tuple[str, str], ...]
     remove_headers: tuple[str, ...]
     needs_body: bool
 
     def body(self, neutral: bytes) -> bytes:
         """The body as this provider must get it; `neutral` is the one the router filter left."""
-        return replace_model(neutral, self.endpoint.model)
+        if not self.target.says_more:
+            return replace_model(neutral, self.target.model)
+        return splice(neutral, self.target.edits(read(neutral)))
 
 
-def hops_of(policy: Policy) -> dict[str, Endpoint]:
+def hops_of(policy: Policy) -> dict[str, Target]:
     """The hop ids of one revision."""
-    return {hop_id(policy.revision, name): endpoint for name, endpoint in policy.endpoints.items()}
+    return {hop_id(policy.revision, target.key): target for target in policy.targets()}
 
 
 def attempt(hops: Hops, cluster: str, headers: Mapping[str, str]) -> Attempt:
@@ -66,9 +70,10 @@ def attempt(hops: Hops, cluster: str, headers: Mapping[str, str]) -> Attempt:
     """
     count = headers.get(ATTEMPT_COUNT, "")
     number = int(count) if count in _NUMBERS else 0
-    endpoint = hops.get(headers.get(HOPS[number - 1], "")) if number else None
-    if endpoint is None:
+    target = hops.get(headers.get(HOPS[number - 1], "")) if number else None
+    if target is None:
         raise ProtocolError(f"attempt {count!r} at cluster {cluster!r} names no endpoint of a known revision")
+    endpoint = target.endpoint
     if endpoint.provider.cluster != cluster:
         raise ProtocolError(
             f"endpoint {endpoint.name!r} lives at {endpoint.provider.cluster!r}, not at {cluster!r}"
@@ -81,15 +86,15 @@ def attempt(hops: Hops, cluster: str, headers: Mapping[str, str]) -> Attempt:
     is_last = number == MAX_CHAIN or HOPS[number] not in headers
     return Attempt(
         number=number,
-        endpoint=endpoint,
+        target=target,
         set_headers=(
             (":path", endpoint.provider.base_path + operation),
             (":authority", endpoint.provider.authority),
             *signed.items(),
         ),
         remove_headers=(*(name for name in CREDENTIALS if name not in signed), *(HOPS if is_last else ())),
-        # The router filter writes the body for the first endpoint of the chain.
-        needs_body=number > 1,
+        # The router filter writes the first endpoint's model into the body, and nothing else of its own.
+        needs_body=number > 1 or target.says_more,
     )
 
 

@@ -4,30 +4,56 @@
 ext_proc, the CLI, the admin API and the tests drive the same code. It does no I/O.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple, assert_never
 
-from waypost.decision.engine import EXPLICIT, Block, Decision, Respond, Route, Rule, conclude
+from waypost.decision.engine import EXPLICIT, GUARD, PII, Block, Decision, Respond, Route, Rule, conclude
 from waypost.decision.expr import All, missing, resolve
-from waypost.needs import Ask, Encode, Failed
+from waypost.guards.judge import Check, Finding, Ruling, Unread, judge
+from waypost.mutations.mask import Find, Masked, mask
+from waypost.mutations.shape import PLAIN, Shape, Shaped, shaped
+from waypost.mutations.target import Target, Use, target
+from waypost.mutations.tools import Wanted, choose, wanted
+from waypost.needs import Ask, Encode, Failed, Recall, Remembered
 from waypost.policy import Policy
-from waypost.providers.chain import MAX_CHAIN
-from waypost.providers.provider import Endpoint
+from waypost.providers.chain import MAX_CHAIN, within
+from waypost.providers.provider import DEFAULT_ZONE, Endpoint
+from waypost.request.ask import focus
+from waypost.request.text import read
 from waypost.request.chat import ChatRequest
-from waypost.request.text import focus
 from waypost.selection.base import Selection, static
-from waypost.signals.base import SCANNING, Encoded, FailureCode, Signal, Verdict, Verdicts
+from waypost.signals.base import SCANNING, Encoded, Examples, FailureCode, Signal, Verdict, Verdicts
+from waypost.signals.pii import PiiDetection
 
 
 @dataclass(frozen=True, slots=True)
 class Forward:
-    """Send it along the chain."""
+    """Send it along the chain.
+
+    Attributes:
+        findings: what guards said about each endpoint.
+        risks: questions of guards whose score the client is told.
+        masked: personal data that leaves as placeholders; None = none does.
+        restore: placeholders in the answer are replaced by what they stand for.
+        targets: how each endpoint of the chain is to be asked, in its order.
+        shaped: what leaves.
+        shape: of the rule that decided.
+        conversation: key of the conversation, where it is to be remembered who answered.
+    """
 
     selection: Selection
     decision: Decision
     verdicts: Verdicts
     encoded: Encoded | Failed | None = None
+    findings: tuple[Finding, ...] = ()
+    risks: tuple[str, ...] = ()
+    masked: Masked | None = None
+    restore: bool = False
+    targets: tuple[Target, ...] = ()
+    shaped: Shaped = Shaped()
+    shape: Shape = PLAIN
+    conversation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +74,8 @@ class Refuse:
         status: HTTP status for the client.
         code: OpenAI error `code`.
         message: for the client; names the rule, never the text.
+        findings: what guards said about each endpoint.
+        selection: candidates and why none of them will do; None = it did not come to that.
     """
 
     status: int
@@ -56,6 +84,8 @@ class Refuse:
     decision: Decision
     verdicts: Verdicts
     encoded: Encoded | Failed | None = None
+    findings: tuple[Finding, ...] = ()
+    selection: Selection | None = None
 
 
 UNJUDGED: Final[dict[FailureCode, tuple[int, str, str]]] = {
@@ -97,8 +127,10 @@ def route(policy: Policy, request: ChatRequest) -> Journey:
             if unreadable and policy.unscannable.action == "reroute":
                 chosen = _rerouted(policy, chosen)
             if explicit is not None and decision.rule.name != EXPLICIT:
-                return _bounded(policy, chosen, explicit, decision, seen)
-            return _forward(policy, chosen, decision, seen)
+                if (outside := _outside(chosen, explicit, decision)) is not None:
+                    return Refuse(*outside, decision, *seen)
+                chosen = _bounded(chosen, explicit)
+            return (yield from _send(policy, request, chosen, decision, seen))
         case _:
             assert_never(decision.rule.action)
 
@@ -120,16 +152,39 @@ def _look(policy: Policy, request: ChatRequest, rules: Sequence[Rule]) -> Genera
     learned = _ask_free(policy, request, rules, verdicts)
     if not learned:
         return Seen(verdicts, None)
-    encoded: Encoded | Failed = yield from need_of(request, [policy.signals[name] for name in learned])
+    # Whatever the rules will say, guards may want to know more of the same texts: one pass answers all.
+    names = dict.fromkeys((*learned, *policy.learned_guards))
+    tools = dict.fromkeys(each.examples for each in _tools(policy, request) if each.examples is not None)
+    signals = [policy.signals[name] for name in names]
+    encoded: Encoded | Failed = yield from need_of(request, signals, policy.reads, tuple(tools))
     _ask_learned(policy, request, rules, verdicts, encoded)
     return Seen(verdicts, encoded)
 
 
-def need_of(request: ChatRequest, signals: Sequence[Signal]) -> Encode:
-    """One need for all of these learned signals: the union of their heads, every text once."""
-    heads = frozenset[str]().union(*(signal.heads for signal in signals))
+def _tools(policy: Policy, request: ChatRequest) -> Iterator[Wanted]:
+    """Every choice of tools that any rule may leave open."""
+    for shape in {id(shape.tools): shape for shape in policy.shapes.values()}.values():
+        if (found := wanted_tools(shape, request)) is not None:
+            yield found
+
+
+def need_of(
+    request: ChatRequest,
+    signals: Sequence[Signal],
+    heads: frozenset[str] = frozenset(),
+    likened: Sequence[Examples] = (),
+) -> Encode:
+    """One need for all of these learned signals: the union of their heads, every text once.
+
+    Args:
+        request: what the texts are taken from.
+        signals: questions.
+        heads: asked for besides.
+        likened: examples that the focus is compared with besides.
+    """
+    heads = heads.union(*(signal.heads for signal in signals), {"similarity"} if likened else ())
     scan = dict.fromkeys(text for signal in signals for text in signal.scanned(request))
-    examples = dict.fromkeys(e for signal in signals for e in signal.likened)
+    examples = dict.fromkeys((*(e for signal in signals for e in signal.likened), *likened))
     return Encode(heads, focus(request) if heads - SCANNING else "", tuple(scan), tuple(examples))
 
 
@@ -174,15 +229,18 @@ def _ask_learned(
     """Answer what the encoder can; what it could not is a failed verdict, settled by `on_error`."""
 
     def ask(name: str) -> None:
-        if isinstance(encoded, Failed):
-            verdicts[name] = Verdict(None, 0.0, f"not answered: {encoded.reason}", failed="engine")
-        else:
-            verdicts[name] = policy.signals[name].evaluate(request, encoded)
+        verdicts[name] = _answered(policy, request, name, encoded)
 
     for rule in rules:  # pragma: no branch  the last rule always holds
         value = resolve(rule.when, verdicts, ask)
         if value or (value is None and rule.on_error == "closed"):
             break
+
+
+def _answered(policy: Policy, request: ChatRequest, name: str, encoded: Encoded | Failed | None) -> Verdict:
+    if isinstance(encoded, Failed):
+        return Verdict(None, 0.0, f"not answered: {encoded.reason}", failed="engine")
+    return policy.signals[name].evaluate(request, encoded)
 
 
 def considered(policy: Policy, request: ChatRequest) -> tuple[Rule, ...]:
@@ -206,24 +264,228 @@ def _unanswered(decision: Decision, verdicts: Verdicts) -> FailureCode | None:
     return None
 
 
-def _bounded(policy: Policy, chosen: Route, explicit: Endpoint, decision: Decision, seen: Seen) -> Outcome:
-    """A boundary also holds for a named model: inside it is honoured, outside rerouted or refused."""
+def _outside(chosen: Route, explicit: Endpoint, decision: Decision) -> tuple[int, str, str] | None:
+    """Why a model the client named is refused; None = it may be used, or the request goes elsewhere."""
+    if chosen.on_explicit != "refuse" or chosen.boundary is None or explicit.zone in chosen.boundary:
+        return None
+    message = f"Rule {decision.rule.name!r} keeps this request inside; model {explicit.name!r} is outside."
+    return 403, "model_outside_boundary", message
+
+
+def _bounded(chosen: Route, explicit: Endpoint) -> Route:
+    """A boundary also holds for a named model: inside it is honoured, outside the rule's own are taken."""
     if chosen.boundary is not None and explicit.zone in chosen.boundary:
-        chosen = Route((explicit.name,), chosen.boundary, chosen.reasoning)
-    elif chosen.on_explicit == "refuse":
-        message = (
-            f"Rule {decision.rule.name!r} keeps this request inside; model {explicit.name!r} is outside."
-        )
-        return Refuse(403, "model_outside_boundary", message, decision, *seen)
-    return _forward(policy, chosen, decision, seen)
+        return Route((explicit.name,), chosen.boundary, chosen.reasoning)
+    return chosen
 
 
-def _forward(policy: Policy, chosen: Route, decision: Decision, seen: Seen) -> Outcome:
-    selection = static(chosen, policy.endpoints)
+def _send(
+    policy: Policy, request: ChatRequest, chosen: Route, decision: Decision, seen: Seen
+) -> Generator[Ask[Any], Any, Outcome]:
+    """Learn what is still open, choose who gets it, hear the guards of each, and shape what leaves."""
+    shape = policy.shape(decision.rule)
+    spare = _spare(policy, chosen)
+    ends = [*(policy.endpoints[name] for name in chosen.endpoints), *spare]
+    checks = {e.name: policy.checks(decision.rule, e) for e in ends}
+    tools = wanted_tools(shape, request)
+    seen = yield from _learn(policy, request, decision.rule, checks, tools, seen)
+    selection, key = yield from _select(policy, request, chosen, decision.rule, seen)
     if not selection.chain:
-        message = f"No endpoint inside the boundary of rule {decision.rule.name!r} can serve this request."
-        return Refuse(503, "no_endpoint_in_boundary", message, decision, *seen)
-    return Forward(selection, decision, *seen)
+        return _nobody(selection, decision, seen)
+    ruling = _ruling(policy, selection, spare, checks, seen)
+    if ruling.decided is not None:
+        return _guarded(ruling.decided, ruling.findings, seen)
+    masked = _masked(policy, request, ruling, seen)
+    if masked is not None and masked.stuck:
+        return _stuck(ruling, seen)
+    chosen_tools = choose(tools, _cosines(tools, seen)) if tools is not None else None
+    named = decision.rule.name == EXPLICIT
+    return Forward(
+        replace(selection, chain=ruling.chain),
+        decision,
+        *seen,
+        ruling.findings,
+        ruling.annotations,
+        masked,
+        ruling.restore,
+        tuple(_target(policy, shape, e, seen, named=named) for e in ruling.chain),
+        shaped(request.original, masked.edits if masked else (), shape, chosen_tools),
+        shape,
+        key,
+    )
+
+
+def wanted_tools(shape: Shape, request: ChatRequest) -> Wanted | None:
+    """The choice of tools that a shape leaves open; None = there is none."""
+    return None if shape.tools is None else wanted(shape.tools, request, focus(request), shape.catalogue)
+
+
+def _cosines(tools: Wanted, seen: Seen) -> Sequence[float] | None:
+    """How near the request is to each tool; None = the encoder did not say: tools are enrichment."""
+    if tools.examples is None or not isinstance(seen.encoded, Encoded):
+        return None
+    likeness = seen.encoded.likenesses.get(tools.examples)
+    return likeness.cosines if likeness else None
+
+
+def _hard(seen: Seen) -> float | None:
+    """P(hard) of the request; None = nobody asked, or the encoder did not answer."""
+    if not isinstance(seen.encoded, Encoded):
+        return None
+    return seen.encoded.heads.get("complexity", {}).get("hard")
+
+
+def _target(policy: Policy, shape: Shape, endpoint: Endpoint, seen: Seen, *, named: bool) -> Target:
+    """How an endpoint is to be asked; a model that the client named is asked as the client says."""
+    use = Use() if named else shape.uses.get(endpoint.name, Use())
+    return target(endpoint, use, policy.families.get(endpoint.name), _hard(seen))
+
+
+def _select(
+    policy: Policy, request: ChatRequest, chosen: Route, rule: Rule, seen: Seen
+) -> Generator[Ask[Any], Any, tuple[Selection, str | None]]:
+    """The chain, and the key of the conversation where it matters who served it."""
+    choosing = policy.choices.get(rule.key)
+    if choosing is None or not isinstance(rule.action, Route) or chosen.endpoints != rule.action.endpoints:
+        return static(chosen, policy.endpoints), None  # somebody else's choice: the client's, or a zone's
+    facts = choosing.facts(request, _hard(seen))
+    if choosing.remembers:
+        told: Remembered = yield from Recall(facts.key, chosen.endpoints)
+        facts = replace(facts, kept=told.kept, live=told.live)
+    return choosing.select(facts, chosen.boundary), facts.key if choosing.sticky else None
+
+
+def _nobody(selection: Selection, decision: Decision, seen: Seen) -> Refuse:
+    """The refusal where the chain is empty: the request asks too much, or nobody is inside."""
+    if selection.lacks:
+        message = f"No model of rule {decision.rule.name!r} can serve it: {', '.join(selection.lacks)}."
+        return Refuse(400, "no_capable_model", message, decision, *seen, selection=selection)
+    if any(each.eliminated for each in selection.considered):
+        message = f"No model of rule {decision.rule.name!r} is within its limits."
+        return Refuse(503, "no_model_within_limits", message, decision, *seen, selection=selection)
+    message = f"No endpoint inside the boundary of rule {decision.rule.name!r} can serve this request."
+    return Refuse(503, "no_endpoint_in_boundary", message, decision, *seen)
+
+
+def _spare(policy: Policy, chosen: Route) -> tuple[Endpoint, ...]:
+    """Who gets what none of the chain may have: the default model, then those inside, in file order."""
+    names = () if policy.default_model is None else (policy.default_model,)
+    others = [policy.endpoints[name] for name in names]
+    others += (e for e in policy.endpoints.values() if e.zone != DEFAULT_ZONE)
+    inside = within(others, chosen.boundary)
+    return tuple({e.name: e for e in inside if e.name not in chosen.endpoints}.values())[:MAX_CHAIN]
+
+
+def _learn(
+    policy: Policy,
+    request: ChatRequest,
+    rule: Rule,
+    checks: Mapping[str, tuple[Check, ...]],
+    tools: Wanted | None,
+    seen: Seen,
+) -> Generator[Ask[Any], Any, Seen]:
+    """Answer what guards, choice and tools still ask; the encoder is asked only if it was not before."""
+    asked = dict.fromkeys(check for each in checks.values() for check in each)
+    verdicts, encoded = dict(seen.verdicts), seen.encoded
+    learned = _open(policy, request, tuple(asked), verdicts)
+    choosing = policy.choices.get(rule.key)
+    heads = policy.shape(rule).heads
+    if choosing is not None:
+        heads |= choosing.method.heads
+    examples = (tools.examples,) if tools is not None and tools.examples is not None else ()
+    if encoded is None and (learned or heads or examples):
+        encoded = yield from need_of(request, [policy.signals[n] for n in learned], heads, examples)
+    for name in learned:
+        verdicts[name] = _answered(policy, request, name, encoded)
+    return Seen(verdicts, encoded)
+
+
+def _open(
+    policy: Policy, request: ChatRequest, checks: Sequence[Check], verdicts: dict[str, Verdict]
+) -> list[str]:
+    """Questions of guards that only the encoder can answer; the others are answered at once.
+
+    What is to be masked is looked for to the end: a first find is enough to say yes, not to mask the rest.
+    """
+    learned: dict[str, None] = {}
+    for check in checks:
+        signal = policy.signals[check.signal]
+        if signal.heads and check.action in _MASKING:
+            verdicts.pop(check.signal, None)
+            learned[check.signal] = None
+        elif check.signal not in verdicts and check.signal not in learned:
+            verdict = signal.early(request) if signal.heads else signal.evaluate(request, None)
+            if verdict is None:
+                learned[check.signal] = None
+            else:
+                verdicts[check.signal] = verdict
+    return list(learned)
+
+
+_MASKING: Final = frozenset({"mask", "mask_restore"})
+
+
+def _ruling(
+    policy: Policy,
+    selection: Selection,
+    spare: Sequence[Endpoint],
+    checks: Mapping[str, tuple[Check, ...]],
+    seen: Seen,
+) -> Ruling:
+    """What guards make of the chain; where all of it was rerouted, of those behind it."""
+    unread = Unread(policy.unscannable.zone if policy.unscannable.action == "reroute" else None)
+    first = judge(selection.chain, lambda e: checks[e.name], seen.verdicts, unread)
+    if first.chain or first.decided is None or first.decided.action != "reroute":
+        return first
+    second = judge(spare, lambda e: checks[e.name], seen.verdicts, unread)
+    return replace(
+        second, decided=None if second.chain else first.decided, findings=first.findings + second.findings
+    )
+
+
+def _guarded(check: Check, findings: tuple[Finding, ...], seen: Seen) -> Refuse:
+    """The refusal of a guard, as if a rule of its name had decided."""
+    verdict = seen.verdicts[check.signal]
+    rule = _RULES[check.guard]
+    decision = Decision(rule, verdict.because, (check.signal,), failed_closed=verdict.failed is not None)
+    if verdict.failed is not None:
+        return Refuse(*UNJUDGED[verdict.failed], decision, *seen, findings)
+    return Refuse(403, *REFUSED[check.guard], decision, *seen, findings)
+
+
+_RULES: Final = {
+    "pii": Rule(PII, All(()), Block(reasoning="Personal data may not leave")),
+    "prompt_guard": Rule(
+        GUARD, All(()), Block(reasoning="Looks like a jailbreak or an injected instruction")
+    ),
+}
+REFUSED: Final = {
+    "pii": ("pii_blocked", "The request holds personal data that may not be sent to a model."),
+    "prompt_guard": ("prompt_attack_blocked", "The request looks like an attack on a model's instructions."),
+}
+"""Code and message of a guard's refusal."""
+
+
+def _masked(policy: Policy, request: ChatRequest, ruling: Ruling, seen: Seen) -> Masked | None:
+    """What leaves as placeholders: the finds of every guard of the chain that masks."""
+    if not ruling.masks:
+        return None
+    finds: list[Find] = []
+    encoded = seen.encoded if isinstance(seen.encoded, Encoded) else None
+    for name in ruling.masks:
+        signal = policy.signals[name]
+        found = signal.finds(request, encoded) if isinstance(signal, PiiDetection) else ()
+        if found is None:
+            return Masked(stuck=("more personal data than can be masked",))
+        finds += (Find(part, tuple(spans)) for part, spans in found)
+    return mask(finds, read(request, "all"), restore=ruling.restore)
+
+
+def _stuck(ruling: Ruling, seen: Seen) -> Refuse:
+    """Personal data stands where no placeholder can: in a key, or behind more escapes than can be undone."""
+    decision = Decision(_RULES["pii"], "personal data stands where it cannot be masked", ruling.masks)
+    text = "The request holds personal data where it cannot be masked."
+    return Refuse(403, "pii_blocked", text, decision, *seen, ruling.findings)
 
 
 def _rerouted(policy: Policy, chosen: Route) -> Route:

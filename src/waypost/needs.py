@@ -1,9 +1,10 @@
 """What a journey may ask of the world. A need is yielded and told its answer by the driver."""
 
-from collections.abc import Generator
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from waypost.selection.base import Live
 from waypost.signals.base import Encoded, Examples
 
 T = TypeVar("T")
@@ -41,3 +42,29 @@ class Encode(Ask[Encoded | Failed]):
     focus: str = ""
     scan: tuple[str, ...] = ()
     examples: tuple[Examples, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What this process remembers; another replica may remember something else.
+
+    Attributes:
+        kept: endpoint that served the conversation last; None = nobody knows.
+        live: how endpoints did lately; one that is missing was not tried.
+    """
+
+    kept: str | None = None
+    live: Mapping[str, Live] = field(default_factory=dict[str, Live])
+
+
+@dataclass(frozen=True, slots=True)
+class Recall(Ask[Remembered]):
+    """What a choice among models wants to know of what happened before.
+
+    Attributes:
+        key: of the conversation; None = nothing tells conversations apart.
+        endpoints: names of the candidates.
+    """
+
+    key: str | None
+    endpoints: tuple[str, ...]

@@ -1,12 +1,17 @@
 """What to decide: one immutable value compiled from the operator's file and swapped whole."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from typing import Literal
 
 from waypost.decision.engine import Rule
+from waypost.guards.judge import Check
+from waypost.mutations.reasoning import ReasoningFamily
+from waypost.mutations.shape import PLAIN, Shape
+from waypost.mutations.target import Target, Use, every
 from waypost.providers.provider import Endpoint, Provider
+from waypost.selection.choosing import Choosing
 from waypost.signals.base import Signal
 
 
@@ -44,6 +49,14 @@ class Policy:
         signals: conditions by compiled name; equal conditions share one.
         rules: in the order they decide; the last one is the default and always holds.
         auto_names: model names that ask for routing.
+        guards: checks by endpoint, by the key of the rule that decides; "" = of every rule without an entry.
+        block_style: how a refusal looks to the client.
+        default_model: where a request goes that its own candidates may not have; None = nowhere.
+        learned_guards: questions of any guard that read heads of the encoder.
+        shapes: how requests are shaped, by the key of the rule that decides; "" = of every other rule.
+        choices: how a model is chosen, likewise; a rule without an entry has its own order.
+        families: how models are told to think, by endpoint.
+        reads: heads of the encoder that any shape or choice reads.
     """
 
     revision: str
@@ -54,3 +67,28 @@ class Policy:
     auto_names: frozenset[str] = frozenset({"auto", "MoM"})
     identity: IdentityRules = IdentityRules()
     unscannable: Unscannable = Unscannable()
+    guards: Mapping[str, Mapping[str, tuple[Check, ...]]] = field(
+        default_factory=dict[str, Mapping[str, tuple[Check, ...]]]
+    )
+    block_style: Literal["strict", "openai"] = "strict"
+    default_model: str | None = None
+    learned_guards: tuple[str, ...] = ()
+    shapes: Mapping[str, Shape] = field(default_factory=dict[str, Shape])
+    choices: Mapping[str, Choosing] = field(default_factory=dict[str, Choosing])
+    families: Mapping[str, ReasoningFamily] = field(default_factory=dict[str, ReasoningFamily])
+    reads: frozenset[str] = frozenset()
+
+    def checks(self, rule: Rule, endpoint: Endpoint) -> tuple[Check, ...]:
+        """The guards of an endpoint for requests that a rule decides."""
+        return self.guards.get(rule.key, self.guards.get("", {})).get(endpoint.name, ())
+
+    def shape(self, rule: Rule) -> Shape:
+        """How requests are shaped that a rule decides."""
+        return self.shapes.get(rule.key, self.shapes.get("", PLAIN))
+
+    def targets(self) -> Iterator[Target]:
+        """Everything a request may be sent to: each endpoint in every way that any rule uses it."""
+        uses = [(name, Use()) for name in self.endpoints]
+        uses += (pair for shape in self.shapes.values() for pair in shape.uses.items())
+        for name, use in dict.fromkeys(uses):
+            yield from every(self.endpoints[name], use, self.families.get(name))

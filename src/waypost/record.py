@@ -38,6 +38,7 @@ class AuditRecord:
         config_sha256: policy revision.
         status: HTTP status, 0 when unknown.
         attempts: how many providers were tried (result).
+        guards: what guards did, in words: `pii mask_restore EMAIL_ADDRESS=2`.
     """
 
     type: RecordType
@@ -59,3 +60,4 @@ class AuditRecord:
     config_sha256: str = ""
     status: int = 0
     attempts: int = 0
+    guards: tuple[str, ...] = ()

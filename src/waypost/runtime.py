@@ -10,10 +10,10 @@ from waypost.attempt import hops_of
 from waypost.config.settings import Settings
 from waypost.encoder.settings import EncoderSettings, ForeignModel
 from waypost.errors import EngineError
+from waypost.mutations.target import Target
 from waypost.needs import Encode, Failed
 from waypost.observe.audit import AuditLog
 from waypost.policy import Policy
-from waypost.providers.provider import Endpoint
 from waypost.signals.base import Encoded
 from waypost.transport.driver import Ports
 from waypost.transport.fronts import Front, listen
@@ -35,14 +35,14 @@ class Policies:
 
     def __init__(self, first: Policy) -> None:
         self._policies = (first,)
-        self._hops: Mapping[str, Endpoint] = hops_of(first)
+        self._hops: Mapping[str, Target] = hops_of(first)
 
     def current(self) -> Policy:
         """The policy new requests get."""
         return self._policies[0]
 
-    def hops(self) -> Mapping[str, Endpoint]:
-        """Endpoint by hop id, of every revision still in use."""
+    def hops(self) -> Mapping[str, Target]:
+        """Target by hop id, of every revision still in use."""
         return self._hops
 
     def install(self, policy: Policy) -> None:

@@ -4,15 +4,16 @@ Rule 1: pure; headers and status in, edits out. A body of the provider passes un
 Rule 2: credentials and model names are the gateway's own, so an answer that refuses them is its own fault.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
 from waypost.dialects.openai_chat import error
+from waypost.mutations.reasoning import selected_headers
+from waypost.mutations.target import Target
 from waypost.providers.provider import Endpoint
 from waypost.record import AuditRecord
-from waypost.selection.base import Selection
 
 SHOULD_RETRY: Final = "x-should-retry"
 
@@ -73,28 +74,32 @@ class Settled:
         )
 
 
-def settle(selection: Selection, attempts: int, headers: Mapping[str, str]) -> Settled:
+def settle(
+    targets: Sequence[Target], attempts: int, headers: Mapping[str, str], *, prompted: bool = False
+) -> Settled:
     """Settle the last response of a chain.
 
     Args:
-        selection: the chain that was tried.
+        targets: the chain that was tried.
         attempts: how many endpoints were tried; the last of them answered or failed. 0 = none was, Envoy
             answered itself.
         headers: of the response, `:status` included, names in lower case.
+        prompted: the gateway put a system prompt in.
     """
     status = int(headers[":status"])
     if attempts < 1:
         return Settled(status, (("x-waypost-attempts", "0"),), (), None, "", 0, None)
-    attempts = min(attempts, len(selection.chain))
-    endpoint = selection.chain[attempts - 1]
+    attempts = min(attempts, len(targets))
+    target = targets[attempts - 1]
+    endpoint = target.endpoint
     own = {"x-waypost-model": endpoint.name, "x-waypost-attempts": str(attempts)}
     code, status, body = _replacement(status, headers.get("content-type", ""), endpoint)
     if body is not None:
         own |= {name: headers[name] for name in _WAITING if name in headers}
     if status in _GOOD:
-        own["x-vsr-selected-model"] = endpoint.model
-        own["x-vsr-selected-reasoning"] = "off"
-        own["x-vsr-injected-system-prompt"] = "false"
+        own["x-vsr-selected-model"] = target.model
+        own |= selected_headers(target.reasoning, target.family)
+        own["x-vsr-injected-system-prompt"] = str(prompted).lower()
     if _is_spent(status, attempts, headers):
         own[SHOULD_RETRY] = "false"
     forged = (name for name in headers if name.startswith(_OURS))

@@ -3,16 +3,19 @@
 It is made from the journey's own values and never computed a second time.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from waypost.decision.engine import EXPLICIT, SEMANTIC, Rule
 from waypost.decision.explain import RuleTrace, explain
+from waypost.guards.judge import Finding
 from waypost.journey import Answer, Forward, Outcome, Refuse, considered
+from waypost.mutations.mask import Masked
 from waypost.needs import Failed
 from waypost.policy import Policy
 from waypost.request.chat import ChatRequest
+from waypost.selection.base import Considered, Selection
 from waypost.signals.base import Encoded, Match, Scan, Verdicts, Window
 from waypost.signals.category import NAMED
 
@@ -92,6 +95,13 @@ class Trace:
         decision: rule name, `semantic_classification` or `explicit_model`.
         category: category of the semantic fallback that decided; empty = none did.
         encoder: None = no question needed the classifiers.
+        guards: what each guard said about each endpoint that was thought of.
+        candidates: every model that was thought of, with its score or why it is out; empty = the
+            order of the rule.
+        because_chain: why the chain is in this order.
+        edits: what leaves otherwise than the client sent it, a clause each.
+        masked: how many values of each type of personal data leave as placeholders.
+        restored: placeholders in the answer are replaced by what they stand for.
         reasoning: the operator's sentence.
         because: the evidence.
         chain: candidates in failover order; empty unless forwarded.
@@ -116,6 +126,12 @@ class Trace:
     revision: str
     category: str = ""
     encoder: EncoderTrace | None = None
+    guards: tuple[Finding, ...] = ()
+    masked: Mapping[str, int] = field(default_factory=dict[str, int])
+    restored: bool = False
+    candidates: tuple[Considered, ...] = ()
+    because_chain: str = ""
+    edits: tuple[str, ...] = ()
 
 
 def trace(policy: Policy, request: ChatRequest, outcome: Outcome) -> Trace:
@@ -124,14 +140,24 @@ def trace(policy: Policy, request: ChatRequest, outcome: Outcome) -> Trace:
     chain: tuple[Hop, ...] = ()
     boundary: tuple[str, ...] = ()
     status, message = 0, ""
+    findings: tuple[Finding, ...] = ()
+    masked: Masked | None = None
+    chosen: Selection | None = None
+    edits: tuple[str, ...] = ()
     match outcome:
         case Forward(selection):
-            chain = tuple(Hop(e.name, e.provider.name, e.model, e.zone) for e in selection.chain)
+            findings, masked = outcome.findings, outcome.masked
+            chosen, edits = selection, tuple(_edits(outcome))
+            models = {t.endpoint.name: t.model for t in outcome.targets}
+            chain = tuple(
+                Hop(e.name, e.provider.name, models.get(e.name, e.model), e.zone) for e in selection.chain
+            )
             boundary = tuple(sorted(selection.boundary or ()))
         case Answer(text):
             status, message = 200, text
         case Refuse():
-            status, message = outcome.status, outcome.message
+            status, message, findings = outcome.status, outcome.message, outcome.findings
+            chosen = outcome.selection
     return Trace(
         outcome=_name(outcome),
         decision=rule.name,
@@ -149,7 +175,32 @@ def trace(policy: Policy, request: ChatRequest, outcome: Outcome) -> Trace:
         revision=policy.revision,
         category=rule.category,
         encoder=_encoder(outcome.encoded),
+        guards=findings,
+        masked=dict(masked.counts) if masked else {},
+        restored=isinstance(outcome, Forward) and outcome.restore,
+        candidates=chosen.considered if chosen else (),
+        because_chain=chosen.because if chosen else "",
+        edits=edits,
     )
+
+
+def _edits(outcome: Forward) -> Iterator[str]:
+    """What a provider gets that the client did not send; names and numbers, never a text."""
+    shaped, shape = outcome.shaped, outcome.shape
+    if shaped.tools is not None:
+        yield shaped.tools.because
+    if shaped.prompted:
+        yield f"system prompt of {len(shape.prompt)} characters, {shape.mode}"
+    yield from (f"parameter {note}" for note in shaped.adjustments)
+    yield from (f"header {name} set" for name, _ in shape.request.set)
+    yield from (f"header {name} removed" for name in shape.request.remove)
+    for target in outcome.targets:
+        if target.reasoning is not None:
+            on = {True: "on", False: "off", None: "left as sent"}[target.reasoning.on]
+            effort = f" ({target.reasoning.effort})" if target.reasoning.effort else ""
+            yield f"reasoning of {target.endpoint.name} {on}{effort}: {target.reasoning.because}"
+        if target.model != target.endpoint.model:
+            yield f"{target.endpoint.name} answers as {target.model}"
 
 
 def _encoder(encoded: Encoded | Failed | None) -> EncoderTrace | None:

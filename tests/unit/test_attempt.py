@@ -6,6 +6,7 @@ import pytest
 
 from waypost.attempt import HOPS, Attempt, attempt, hops_of
 from waypost.errors import ProtocolError
+from waypost.mutations.target import Use, target
 from waypost.policy import Policy
 from waypost.providers.chain import MAX_CHAIN, hop_id
 from waypost.providers.provider import Endpoint, Provider, Secret
@@ -24,16 +25,17 @@ def plan(
     number: int, chain: str = "ab", cluster: str = "", path: str = "/v1/chat/completions", **hops: Endpoint
 ) -> Attempt:
     """The attempt `number` of a chain, with other endpoints behind the names where given."""
-    known = hops_of(POLICY) | {hop_id("test", name): endpoint for name, endpoint in hops.items()}
+    changed = {hop_id("test", name): target(endpoint, Use(), None) for name, endpoint in hops.items()}
+    known = hops_of(POLICY) | changed
     headers = {header: hop_id("test", name) for header, name in zip(HOPS, chain, strict=False)}
     headers |= {"x-envoy-attempt-count": str(number), ":path": path}
     tried = known[hop_id("test", chain[number - 1])]
-    return attempt(known, cluster or tried.provider.cluster, headers)
+    return attempt(known, cluster or tried.endpoint.provider.cluster, headers)
 
 
 def test_the_first_attempt_of_several() -> None:
     first = plan(1, a=at(A, api_key=Secret("key-a")))
-    assert (first.number, first.endpoint.name, first.needs_body) == (1, "a", False)
+    assert (first.number, first.target.endpoint.name, first.needs_body) == (1, "a", False)
     assert dict(first.set_headers) == {
         ":path": "/v1/chat/completions",
         ":authority": "a-host.invalid",
@@ -44,7 +46,7 @@ def test_the_first_attempt_of_several() -> None:
 
 def test_the_last_attempt_takes_the_hops_away() -> None:
     last = plan(2)
-    assert (last.number, last.endpoint.name, last.needs_body) == (2, "b", True)
+    assert (last.number, last.target.endpoint.name, last.needs_body) == (2, "b", True)
     assert set(last.remove_headers) == {*CREDENTIALS, *HOPS}
     assert last.body(b'{"model" : "a", "x": 1E5}') == b'{"model" : "b", "x": 1E5}'
 
@@ -130,4 +132,4 @@ def test_no_provider_sees_anything_of_another() -> None:
 
 def test_hops_of_names_every_endpoint() -> None:
     policy: Policy = POLICY
-    assert hops_of(policy) == {hop_id("test", "a"): A, hop_id("test", "b"): B}
+    assert hops_of(policy) == {hop_id("test", e.name): target(e, Use(), None) for e in (A, B)}

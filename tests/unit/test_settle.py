@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
+from waypost.mutations.target import Use, target
 from waypost.record import AuditRecord
-from waypost.selection.base import Selection
 from waypost.settle import Settled, settle
 from waypost.testing.policies import endpoints
 
-CHAIN = Selection(tuple(endpoints({"a": "external", "b": "external"}).values()), None, "test")
+CHAIN = [target(e, Use(), None) for e in endpoints({"a": "external", "b": "external"}).values()]
 JSON = {"content-type": "application/json; charset=utf-8"}
 
 

@@ -11,7 +11,7 @@ from waypost.cli import HELP
 from waypost.cli.options import config_option, paths_of, summary
 from waypost.cli.words import counted
 from waypost.config.load import Loaded, load
-from waypost.config.readback import read_back
+from waypost.config.readback import guards, read_back
 from waypost.config.render import render
 from waypost.errors import ConfigError, Exit
 
@@ -41,6 +41,8 @@ def check(files: tuple[str, ...], config: tuple[str, ...], as_json: bool) -> Non
     if loaded.problems:
         click.echo(render(loaded.problems, loaded.sources) + "\n", err=True)
     click.echo("\n".join(read_back(loaded.policy)))
+    if said := guards(loaded.policy):
+        click.echo("\nGuards\n" + "\n".join(f"- {sentence}" for sentence in said))
     click.echo(f"\nok: {_count(loaded)}; {summary(loaded.problems)}; revision {loaded.policy.revision[:16]}")
 
 
@@ -51,6 +53,7 @@ def _document(loaded: Loaded) -> dict[str, object]:
         "ok": True,
         "problems": [asdict(problem) for problem in loaded.problems],
         "revision": loaded.policy.revision,
+        "guards": guards(loaded.policy),
         "rules": [
             {
                 "name": rule.name,

@@ -47,6 +47,10 @@ def tree(trace: Trace, milliseconds: float) -> Iterator[str]:
         yield _row("Chain" if number == 1 else "", text)
     if trace.message:
         yield _row("Answer", f"{trace.status} {trace.message}")
+    yield from _candidates(trace)
+    yield from _guards(trace)
+    for number, edit in enumerate(trace.edits):
+        yield _row("" if number else "Edits", edit)
     if trace.encoder is not None:
         yield from _encoder(trace.encoder)
     signals = {signal.name: signal for signal in trace.signals}
@@ -59,6 +63,31 @@ def tree(trace: Trace, milliseconds: float) -> Iterator[str]:
 
 def _row(label: str, text: str) -> str:
     return click.style(f"{label:<10}", fg="cyan") + text
+
+
+def _candidates(trace: Trace) -> Iterator[str]:
+    """Every model that was thought of, where it was more than the order of the rule."""
+    if not trace.candidates:
+        return
+    yield _row("Selection", trace.because_chain)
+    for each in trace.candidates:
+        score = "" if each.score is None else f"  score {each.score:.3f}"
+        parts = "".join(f"  {name} {value:.2f}" for name, value in each.parts.items())
+        out = f"  out: {each.eliminated}" if each.eliminated else ""
+        unknown = f"  unknown: {', '.join(each.unknown)}" if each.unknown else ""
+        yield _row("", f"  {each.endpoint}{score}{parts}{out}{unknown}")
+
+
+def _guards(trace: Trace) -> Iterator[str]:
+    """What each guard said, endpoint by endpoint, and what it changed."""
+    for number, found in enumerate(trace.guards, 1):
+        said = "unanswered" if found.hit is None else "hit" if found.hit else "clear"
+        text = f"{found.guard} for {found.endpoint}: {said}, action {found.action}  {found.because}"
+        yield _row("Guards" if number == 1 else "", text)
+    if trace.masked:
+        counts = ", ".join(f"{number} {name}" for name, number in trace.masked.items())
+        back = "; put back into the answer" if trace.restored else ""
+        yield _row("Masked", f"{counts}{back}")
 
 
 def _encoder(encoder: EncoderTrace) -> Iterator[str]:

@@ -1,19 +1,19 @@
 """Everything in the file that has a name: keyword lists, providers, models."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from waypost.config import schema
 from waypost.config.document import Findings, Node, Path
 from waypost.config.validate import check, found, nearest
-from waypost.decision.engine import EXPLICIT, GUARD, SEMANTIC
+from waypost.decision.engine import EXPLICIT, GUARD, PII, SEMANTIC
 from waypost.providers.provider import DEFAULT_ZONE, Endpoint, Provider, Secret
 
 T = TypeVar("T")
 
-RESERVED: Final = frozenset({SEMANTIC, EXPLICIT, GUARD})
+RESERVED: Final = frozenset({SEMANTIC, EXPLICIT, GUARD, PII})
 _BASE_URLS: Final = {"openai": "https://api.openai.com/v1", "ollama": "http://127.0.0.1:11434/v1"}
 _PORTS: Final = {"http": 80, "https": 443}
 
@@ -78,6 +78,7 @@ class Book:
 
     Attributes:
         declared: names of models and of providers in the file, blocks that failed included.
+        blocks: what the file says about each endpoint.
     """
 
     findings: Findings
@@ -85,6 +86,7 @@ class Book:
     providers: dict[str, Provider]
     endpoints: dict[str, Endpoint]
     declared: Mapping[str, tuple[str, ...]]
+    blocks: dict[str, schema.Model] = field(default_factory=dict[str, schema.Model])
 
     @classmethod
     def open(cls, findings: Findings, lists: Lists) -> "Book":
@@ -116,12 +118,10 @@ class Book:
         if block.provider in self.providers:
             provider = self.providers[block.provider]
             self.endpoints[name] = Endpoint(name, provider, block.name or name, block.description)
+            self.blocks[name] = block
         elif block.provider not in self.declared["providers"]:
             remedy = nearest(block.provider, self.declared["providers"])
             self.findings.error((*path, "provider"), f"{block.provider!r} is not a provider", remedy)
-        for key in ("price", "reasoning_family"):
-            if getattr(block, key) is not None:
-                self.findings.warn((*path, key), f"{key!r} has no effect yet")
 
     def resolve(self, name: str, path: Path) -> str | None:
         """The logical model an endpoint names: a model, else a provider that has exactly one."""

@@ -1,11 +1,13 @@
 """Categories become rules behind the operator's own: one for each, that hold when their category is best."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from waypost.config import schema
 from waypost.config.book import Book, blocks
 from waypost.config.conditions import Conditions
-from waypost.config.document import Findings, Path
+from waypost.config.document import Findings, Path, step
+from waypost.config.shapes import Picked, Shapes
 from waypost.config.validate import nearest
 from waypost.decision.engine import SEMANTIC, Route, Rule
 from waypost.providers.chain import MAX_CHAIN
@@ -20,13 +22,14 @@ OTHER: Final = "other"
 _THRESHOLD: Final = 0.5
 
 
-def categories(document: schema.Document, book: Book, conditions: Conditions) -> list[Rule]:
+def categories(document: schema.Document, book: Book, conditions: Conditions, shapes: Shapes) -> list[Rule]:
     """The rules of the semantic fallback, in file order; the one of `other` last.
 
     Args:
         document: holds the default threshold.
         book: the models that categories name.
         conditions: gets one signal for each category.
+        shapes: gets what categories say about their requests, by the key of their rule.
     """
     findings = book.findings
     threshold = document.classifier.category_model.threshold or _THRESHOLD
@@ -42,12 +45,16 @@ def categories(document: schema.Document, book: Book, conditions: Conditions) ->
     entries = tuple(entry for _, _, entry in found if entry is not None)
     rules: list[Rule] = []
     for path, block, entry in sorted(found, key=lambda each: each[2] is None):
-        route = _route(block, path, book)
+        picks = _picks(block, path, book)
+        route = _route(block, path, picks, book)
         if route is None or (entry is None and (block.name != OTHER or not entries)):
             continue
         signal = Category(name=block.name, entries=entries)
         when = conditions.enter(signal, Category.kind, path, f"{NAMED}{block.name}")
         rules.append(Rule(SEMANTIC, when, route, block.description, category=block.name))
+        node = step(step(findings.root, "categories") or findings.root, path[1])
+        labels = (*entry.domains, *entry.intents) if entry else ()
+        shapes.enter(rules[-1].key, block, node, path, picks, labels)
     return rules
 
 
@@ -83,26 +90,29 @@ def _labels(
     return tuple(found)
 
 
-def _route(block: schema.Category, path: Path, book: Book) -> Route | None:
-    """Its models, the best first; inside their zone where they share one that is not the default."""
-    scored: list[tuple[float, str]] = []
+def _picks(block: schema.Category, path: Path, book: Book) -> list[Picked]:
+    """Its models, the best first, each once."""
+    picks: dict[str, Picked] = {}
     for number, score in enumerate(block.model_scores):
-        at = (*path, "model_scores", number, "model")
+        at = (*path, "model_scores", number)
         if score.model not in book.declared["models"]:
             remedy = nearest(score.model, book.declared["models"])
-            book.findings.error(at, f"{score.model!r} is not a model", remedy)
+            book.findings.error((*at, "model"), f"{score.model!r} is not a model", remedy)
         elif score.model in book.endpoints:
-            scored.append((score.score, score.model))
-        for key in ("use_reasoning", "reasoning_effort"):
-            if getattr(score, key) is not None:
-                book.findings.warn((*at[:-1], key), f"{key!r} has no effect yet")
-    if block.system_prompt is not None:
-        book.findings.warn((*path, "system_prompt"), "'system_prompt' has no effect yet")
-    names = tuple(dict.fromkeys(name for _, name in sorted(scored, key=lambda each: -each[0])))
+            pick = Picked(score.model, at, score.score, score.percent, score)
+            known = picks.get(score.model)
+            if known is None or (known.score or 0.0) < score.score:
+                picks[score.model] = pick
+    return sorted(picks.values(), key=lambda pick: -(pick.score or 0.0))[:MAX_CHAIN]
+
+
+def _route(block: schema.Category, path: Path, picks: Sequence[Picked], book: Book) -> Route | None:
+    """To its models; inside their zone where they share one that is not the default."""
+    names = tuple(pick.endpoint for pick in picks)
     if not names:
         return None
     zones = {book.endpoints[name].zone for name in names}
     boundary = frozenset(zones) if len(zones) == 1 and DEFAULT_ZONE not in zones else None
     if block.boundary is not None:
         boundary = book.boundary(names, block.boundary, path)
-    return Route(names[:MAX_CHAIN], boundary)
+    return Route(names, boundary)

@@ -5,37 +5,44 @@ Every check runs that does not depend on a part that failed, so the operator see
 
 import hashlib
 import json
-from dataclasses import asdict, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, fields, is_dataclass, replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Any
+from pathlib import Path as File
+from typing import Any, cast
 
 from waypost.config import schema
 from waypost.config.book import RESERVED, Book, Lists
 from waypost.config.categories import categories
 from waypost.config.conditions import Conditions
 from waypost.config.document import Findings, Node, Path
+from waypost.config.guards import Guards
+from waypost.config.shapes import Picked, Shapes
 from waypost.config.validate import check, check_tagged, nearest
 from waypost.configurable import adapter
-from waypost.decision.engine import GUARD, SEMANTIC, Action, Block, Respond, Route, Rule
+from waypost.decision.engine import SEMANTIC, Action, Block, Respond, Route, Rule
 from waypost.decision.expr import All
+from waypost.mutations.tools import Catalogue
 from waypost.policy import IdentityRules, Policy, Unscannable
+from waypost.providers.provider import Endpoint
 from waypost.signals.base import Signal
-from waypost.signals.jailbreak import JailbreakDetection
 
 
-def compile_policy(document: schema.Document, book: Book, conditions: Conditions) -> Policy:
+def compile_policy(document: schema.Document, book: Book, conditions: Conditions, folder: File) -> Policy:
     """Make the policy; what is wrong is added to the findings, and then the result is not to be used.
 
     Args:
         document: the top-level values that are not collections of blocks.
         book: what has a name.
         conditions: empty; holds the signals afterwards.
+        folder: relative paths start there.
     """
     findings = book.findings
+    guards = Guards.open(document, book, conditions)
+    shapes = Shapes.open(document, book, folder)
     rules = (
-        *_guard(document, conditions),
-        *_rules(book, conditions),
-        *categories(document, book, conditions),
+        *_rules(book, conditions, shapes),
+        *categories(document, book, conditions, shapes),
         _default(document.default_model, book),
     )
     _auto_names(document, book)
@@ -48,28 +55,30 @@ def compile_policy(document: schema.Document, book: Book, conditions: Conditions
         frozenset(document.auto_model_names),
         _identity(document, findings),
         _unscannable(document, book),
+        {"": guards.checks()} | {key: guards.checks(level) for key, level in shapes.levels.items()},
+        document.block_style,
+        _first(rules[-1]),
+        shapes=shapes.shapes,
+        choices=shapes.choices,
+        families=shapes.families,
     )
     if findings.failed:
         return policy
-    return replace(policy, signals=conditions.bound(), revision=_revision(policy, book.lists))
+    asked = (c.signal for by in policy.guards.values() for checks in by.values() for c in checks)
+    return replace(
+        policy,
+        signals=conditions.bound(),
+        revision=_revision(policy, book.lists),
+        learned_guards=tuple(name for name in dict.fromkeys(asked) if conditions.signals[name].heads),
+        reads=frozenset().union(
+            *(choice.method.heads for choice in policy.choices.values()),
+            *(shape.heads for shape in policy.shapes.values()),
+        ),
+    )
 
 
-def _guard(document: schema.Document, conditions: Conditions) -> list[Rule]:
-    """The rule of `prompt_guard`, in front of all others."""
-    if not document.prompt_guard.enabled:
-        return []
-    threshold = document.prompt_guard.threshold
-    unread = "ignore"  # what cannot be read is the business of rules about data; a guard reads what there is
-    signal = JailbreakDetection(scope="all", unreadable=unread)
-    if threshold is not None:
-        signal = replace(signal, threshold=threshold)
-    when = conditions.enter(signal, JailbreakDetection.kind, (GUARD,))
-    reasoning = "Looks like a jailbreak or an injected instruction"
-    return [Rule(GUARD, when, Block(reasoning=reasoning), on_error="closed")]
-
-
-def _rules(book: Book, conditions: Conditions) -> list[Rule]:
-    """The rules in the order they decide."""
+def _rules(book: Book, conditions: Conditions, shapes: Shapes) -> list[Rule]:
+    """The rules in the order they decide; what they say of requests they route goes into `shapes`."""
     findings = book.findings
     compiled: list[tuple[int, Rule]] = []
     first: dict[str, Path] = {}
@@ -81,7 +90,8 @@ def _rules(book: Book, conditions: Conditions) -> list[Rule]:
             findings.error(path, "a rule of `category` and `model` is an old documentation layout", remedy)
             continue
         block = check(schema.Rule, node, path, findings)
-        action = _action(node.mapping.get("action"), path, book)
+        made = _action(node.mapping.get("action"), path, book)
+        action, picks = made if made is not None else (None, ())
         guards = isinstance(action, Block) or (isinstance(action, Route) and action.boundary is not None)
         listed = node.mapping.get("conditions")
         operands = conditions.several(listed.items if listed else (), (*path, "conditions"), guards=guards)
@@ -95,6 +105,7 @@ def _rules(book: Book, conditions: Conditions) -> list[Rule]:
         first.setdefault(block.name, path)
         if action is not None:
             compiled.append((block.priority, _rule(block, operands, action, guards=guards)))
+            shapes.enter(block.name, block, node, path, picks)
     return [rule for _, rule in sorted(compiled, key=lambda pair: -pair[0])]
 
 
@@ -110,7 +121,7 @@ def _rule(block: schema.Rule, operands: tuple[Any, ...], action: Action, *, guar
     )
 
 
-def _action(node: Node | None, rule: Path, book: Book) -> Action | None:
+def _action(node: Node | None, rule: Path, book: Book) -> tuple[Action, Sequence[Picked]] | None:
     if node is None or not isinstance(node.value, dict):
         return None  # the rule's own check says so
     path, findings = (*rule, "action"), book.findings
@@ -123,30 +134,46 @@ def _action(node: Node | None, rule: Path, book: Book) -> Action | None:
         case schema.Route() as block:
             return _route(block, path, book)
         case schema.Block() as block:
-            return Block(block.status, block.message, block.reasoning)
+            return Block(block.status, block.message, block.reasoning), ()
         case schema.Respond() as block:
-            return Respond(block.message, block.reasoning)
+            return Respond(block.message, block.reasoning), ()
         case None:
             return None
 
 
-def _route(block: schema.Route, path: Path, book: Book) -> Route | None:
+def _route(block: schema.Route, path: Path, book: Book) -> tuple[Route, Sequence[Picked]] | None:
     if (block.endpoint is None) == (block.endpoints is None):
         book.findings.error(path, "a route needs either 'endpoint' or 'endpoints'", key=True)
         return None
-    if block.endpoint is not None:
-        chain = (book.resolve(block.endpoint, (*path, "endpoint")),)
-    else:
-        chain = tuple(book.resolve(e, (*path, "endpoints", n)) for n, e in enumerate(block.endpoints or ()))
-    names = tuple(name for name in chain if name is not None)
-    if len(names) < len(chain):
+    listed = [(block.endpoint, (*path, "endpoint"))] if block.endpoint is not None else []
+    listed += [(each, (*path, "endpoints", n)) for n, each in enumerate(block.endpoints or ())]
+    picks = [_pick(each, at, block, book) for each, at in listed]
+    known = [pick for pick in picks if pick is not None]
+    if len(known) < len(picks):
         return None
+    names = tuple(pick.endpoint for pick in known)
     for n, name in enumerate(names):
         if name in names[:n]:
             message = f"{name!r} is in the chain twice"
             book.findings.error((*path, "endpoints", n), message, "Envoy asks each endpoint once; remove it")
     boundary = book.boundary(names, block.boundary, path)
-    return Route(names, boundary, block.reasoning, block.on_explicit)
+    return Route(names, boundary, block.reasoning, block.on_explicit), known
+
+
+def _pick(each: str | schema.Pick, at: Path, block: schema.Route, book: Book) -> Picked | None:
+    """One candidate; what it does not say about its use is said by the action."""
+    if isinstance(each, str):
+        name = book.resolve(each, at)
+        return None if name is None else Picked(name, at, None, None, block)
+    name = book.resolve(each.model, (*at, "model"))
+    if name is None:
+        return None
+    reasons = schema.Reasons(
+        use_reasoning=block.use_reasoning if each.use_reasoning is None else each.use_reasoning,
+        reasoning_effort=each.reasoning_effort or block.reasoning_effort,
+        lora=each.lora or block.lora,
+    )
+    return Picked(name, at, each.score, each.percent, reasons)
 
 
 def _default(written: str | None, book: Book) -> Rule:
@@ -170,6 +197,11 @@ def _default(written: str | None, book: Book) -> Rule:
     model = book.resolve(name, ("default_model",))
     names = (model,) if model else ()
     return Rule(SEMANTIC, All(()), Route(names, book.boundary(names, None, ("default_model",))))
+
+
+def _first(rule: Rule) -> str | None:
+    """The endpoint of the default rule."""
+    return next(iter(rule.action.endpoints), None) if isinstance(rule.action, Route) else None
 
 
 def _auto_names(document: schema.Document, book: Book) -> None:
@@ -218,6 +250,13 @@ def _revision(policy: Policy, lists: Lists) -> str:
         "auto_names": policy.auto_names,
         "identity": asdict(policy.identity),
         "unscannable": asdict(policy.unscannable),
+        "guards": {
+            key: {e: [asdict(c) for c in of] for e, of in by.items()} for key, by in policy.guards.items()
+        },
+        "block_style": policy.block_style,
+        "shapes": {key: _values(shape) for key, shape in policy.shapes.items()},
+        "choices": {key: _values(choice) for key, choice in policy.choices.items()},
+        "families": {name: _values(family) for name, family in policy.families.items()},
     }
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=_plain)
     return hashlib.sha256(text.encode()).hexdigest()
@@ -225,6 +264,22 @@ def _revision(policy: Policy, lists: Lists) -> str:
 
 def _dumped(signal: Signal) -> dict[str, Any]:
     return {"type": signal.kind, **adapter(type(signal)).dump_python(signal, mode="json")}
+
+
+def _values(value: object) -> object:
+    """A value as JSON, with the names of its classes and without credentials: `asdict` would unpack those."""
+    if isinstance(value, Endpoint):
+        return value.name
+    if isinstance(value, Catalogue):
+        return [tool.json for tool in value.tools]
+    if is_dataclass(value) and not isinstance(value, type):
+        shown = {each.name: _values(getattr(value, each.name)) for each in fields(value)}
+        return {"is": type(value).__name__, **shown}
+    if isinstance(value, Mapping):
+        return {str(k): _values(each) for k, each in cast("Mapping[object, object]", value).items()}
+    if isinstance(value, tuple | list | frozenset):
+        return [_values(each) for each in cast("Iterable[object]", value)]
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
 def _plain(value: frozenset[str] | IPv4Network | IPv6Network) -> list[str] | str:

@@ -82,7 +82,7 @@ def load(paths: Sequence[Path], environ: Mapping[str, str], texts: Mapping[str, 
         "pii_detection": document.classifier.pii_model.threshold,
         "jailbreak_detection": document.prompt_guard.threshold,
     }
-    policy = compile_policy(document, book, conditions)
+    policy = compile_policy(document, book, conditions, paths[0].parent)
     settings = _settings(document, paths[0].parent, environ, findings)
     cases = tuple(_cases(policy, findings))
     if not findings.failed:

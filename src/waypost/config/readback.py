@@ -5,6 +5,7 @@ from typing import Final, assert_never
 
 from waypost.decision.engine import SEMANTIC, Block, Respond, Route, Rule
 from waypost.decision.expr import All, Any, Expr, Is, Not
+from waypost.guards.judge import Check
 from waypost.policy import Policy
 from waypost.signals.base import Signal, TextSignal
 
@@ -19,6 +20,44 @@ _SCOPES: Final[Mapping[str, str]] = {
 def read_back(policy: Policy) -> list[str]:
     """One sentence or more for each rule, in the order they decide; the last is for what no rule claims."""
     return [f"{number}. {_rule(rule, policy)}" for number, rule in enumerate(policy.rules, 1)]
+
+
+_DONE: Final[Mapping[str, str]] = {
+    "block": "the request is refused",
+    "reroute": "it goes to the next candidate that may have it",
+    "mask": "what was found leaves as placeholders",
+    "mask_restore": "what was found leaves as placeholders and is put back into the answer",
+    "annotate": "it passes, and a header says how likely it is an attack",
+}
+
+
+def guards(policy: Policy) -> list[str]:
+    """A sentence for every guard, by the models it stands in front of; those of single rules come last."""
+    return [
+        f"{_where(key)}{', '.join(names)}: if {_sentence(policy.signals[check.signal])}, "
+        f"{_DONE[check.action]}.{_DEFAULT if check.is_default else ''}"
+        for key, by in policy.guards.items()
+        for check, names in _grouped(by).items()
+    ]
+
+
+_DEFAULT: Final = (
+    " Nothing in the file says so: it is the default for zones called external; `pii` changes it."
+)
+
+
+def _grouped(by: Mapping[str, tuple[Check, ...]]) -> dict[Check, list[str]]:
+    grouped: dict[Check, list[str]] = {}
+    for name, checks in by.items():
+        for check in checks:
+            grouped.setdefault(check, []).append(name)
+    return grouped
+
+
+def _where(key: str) -> str:
+    if not key:
+        return "before "
+    return f"for {key if key.startswith('category ') else f'rule {key}'}, before "
 
 
 def _rule(rule: Rule, policy: Policy) -> str:

@@ -10,13 +10,22 @@ from typing import Annotated, Any, Final, Literal, cast, get_args
 
 from pydantic import BeforeValidator, Field, SecretStr
 
+from waypost.config.prompts import WrittenPrompt
 from waypost.config.settings import Timeouts
 from waypost.configurable import adapter, configurable
 from waypost.configurable import schema as schema_of
 from waypost.encoder.settings import EncoderSettings
+from waypost.guards.settings import AttackAction, AttackLevel, PiiLevel
+from waypost.mutations.headers import HeaderEdits
+from waypost.mutations.parameters import RequestParameters
+from waypost.mutations.reasoning import Effort, Lora, ReasoningFamily
+from waypost.mutations.tools import ToolSettings
 from waypost.observe.audit import AuditSettings
 from waypost.providers.chain import MAX_CHAIN
 from waypost.providers.provider import ProviderKind
+from waypost.selection.capabilities import Capabilities, Capability
+from waypost.selection.methods import METHODS
+from waypost.selection.sticky import Sticky
 from waypost.signals.base import Signal
 
 PLANNED_KINDS: Final = ("anthropic", "gemini", "azure_openai")
@@ -105,21 +114,79 @@ class Model:
     """For people."""
 
     price: Price | None = None
-    """Accepted; has no effect yet."""
+    """What it costs; the methods `scored` and `cheapest_above` weigh it."""
 
     reasoning_family: Text | None = None
-    """Accepted; has no effect yet."""
+    """How it is told to think: a name of `reasoning_families`, or of a built-in family such as `qwen3`."""
+
+    context_window: Annotated[int, Field(gt=0)] | None = None
+    """Most tokens of request and answer together; a longer request passes the model over."""
+
+    max_output_tokens: Annotated[int, Field(gt=0)] | None = None
+    """Most tokens of an answer."""
+
+    capabilities: Capabilities = Capabilities()
+    """What it can do. A request that needs what it cannot do passes it over."""
+
+    loras: tuple[Lora, ...] = ()
+    """Adapters that its server has loaded."""
+
+    pii: PiiLevel | None = None
+    """Guard of personal data, for requests that would go to this model."""
+
+    prompt_guard: AttackLevel | None = None
+    """Guard against jailbreaks, likewise."""
 
 
 @configurable
-class Route:
+class Zone:
+    """Guards of all models in a zone."""
+
+    pii: PiiLevel | None = None
+    """Guard of personal data."""
+
+    prompt_guard: AttackLevel | None = None
+    """Guard against jailbreaks."""
+
+
+@configurable
+class Reasons:
+    """How a model is used."""
+
+    use_reasoning: bool | Literal["auto"] | None = None
+    """Whether it is told to think: `true`, `false`, or `auto` = where the request looks hard. Default: it is
+    told nothing."""
+
+    reasoning_effort: Effort | None = None
+    """How hard it thinks. Default: `default_reasoning_effort`."""
+
+    lora: Text | None = None
+    """Adapter of the model that answers."""
+
+
+@configurable
+class Pick(Reasons):
+    """One candidate of a route."""
+
+    model: Text
+    """Logical model, or a provider that has exactly one."""
+
+    score: Annotated[float, Field(ge=0)] | None = None
+    """How well it suits; the methods `scored` and `cheapest_above` weigh it."""
+
+    percent: Annotated[float, Field(ge=0, le=100)] | None = None
+    """Share of the conversations, for the method `canary`."""
+
+
+@configurable
+class Route(Reasons):
     """Send the request to a model."""
 
     endpoint: Text | None = None
     """Logical model, or a provider that has exactly one."""
 
-    endpoints: Annotated[tuple[Text, ...], Field(min_length=1, max_length=MAX_CHAIN)] | None = None
-    """Several, in failover order."""
+    endpoints: Annotated[tuple[Text | Pick, ...], Field(min_length=1, max_length=MAX_CHAIN)] | None = None
+    """Several, in failover order, or as `select` orders them."""
 
     boundary: Names | None = None
     """Zone or zones that no attempt may leave. Default: the zone of the first endpoint unless that is
@@ -166,7 +233,40 @@ ACTIONS: Final[Mapping[str, type[Action]]] = {
 
 
 @configurable
-class Rule:
+class Shaping:
+    """What becomes of requests that a rule or category decides."""
+
+    pii: PiiLevel | None = None
+    """Guard of personal data."""
+
+    prompt_guard: AttackLevel | None = None
+    """Guard against jailbreaks."""
+
+    system_prompt: WrittenPrompt | None = None
+    """Put in front of the conversation: a text, the word `builtin`, or a block."""
+
+    parameters: RequestParameters | None = None
+    """Parameters of the request that are limited, filled in or removed."""
+
+    headers: HeaderEdits | None = None
+    """Headers that are set or removed."""
+
+    tools: ToolSettings | None = None
+    """Tools that the request carries. Default: `tools` of the file."""
+
+    select: str | dict[str, Any] | None = None
+    """How a model is chosen: `static` (in order), `scored`, `cheapest_above` or `canary`, or a block with this
+    `type`."""
+
+    sticky: bool | Sticky = False
+    """Whether a conversation keeps its model."""
+
+    requires: tuple[Capability, ...] = ()
+    """What the model must be able to do."""
+
+
+@configurable
+class Rule(Shaping):
     """One policy statement."""
 
     name: Name
@@ -196,7 +296,7 @@ class Rule:
 
 
 @configurable
-class ModelScore:
+class ModelScore(Reasons):
     """How well a model suits a category."""
 
     model: Text
@@ -205,15 +305,12 @@ class ModelScore:
     score: Annotated[float, Field(ge=0)]
     """Higher is better."""
 
-    use_reasoning: bool | None = None
-    """Whether the model's reasoning mode is switched on."""
-
-    reasoning_effort: Literal["low", "medium", "high"] | None = None
-    """How hard it reasons."""
+    percent: Annotated[float, Field(ge=0, le=100)] | None = None
+    """Share of the conversations, for the method `canary`."""
 
 
 @configurable
-class Category:
+class Category(Shaping):
     """A kind of request and the models that suit it; decides where no rule does.
 
     Without `domain`, `intent` and `examples` its name must be a domain or an intent. The category `other`
@@ -228,9 +325,6 @@ class Category:
 
     model_scores: Annotated[tuple[ModelScore, ...], Field(min_length=1)]
     """Models that suit it."""
-
-    system_prompt: str | None = None
-    """Put in front of the conversation."""
 
     domain: Names = ()
     """Domain it stands for, or several."""
@@ -286,10 +380,14 @@ class Classifier:
 
 @configurable
 class PromptGuard:
-    """A first rule that refuses jailbreaks and injected instructions."""
+    """What becomes of jailbreaks and injected instructions, wherever no narrower level says otherwise."""
 
     enabled: bool = False
-    """Whether the rule `prompt_guard` stands in front of all others."""
+    """Whether requests are looked at."""
+
+    action: AttackAction | None = None
+    """`block`, `reroute` (to the next candidate whose guard allows it), `annotate` (it passes, and a header
+    says how likely it is an attack) or `allow`. Default: `block`."""
 
     threshold: Annotated[float, Field(gt=0, le=1)] | None = None
     """Smallest probability of an attack at which a request is refused. Default: 0.5."""
@@ -409,6 +507,15 @@ class Document:
     routing_rules: tuple[Rule, ...] = ()
     """Checked from top to bottom, higher `priority` first; the first that holds decides."""
 
+    reasoning_families: dict[Name, ReasoningFamily] = field(default_factory=dict[str, Any])
+    """How models are told to think, beside the families that are built in."""
+
+    default_reasoning_effort: Effort = "medium"
+    """How hard a model thinks that is told to, where nothing else is said."""
+
+    tools: ToolSettings | None = None
+    """Tools that requests carry, where rule and category say nothing."""
+
     categories: tuple[Category, ...] = ()
     """Where a request goes that no rule claims: to the models of the likeliest category."""
 
@@ -416,7 +523,19 @@ class Document:
     """Thresholds, and classifiers of one's own."""
 
     prompt_guard: PromptGuard = PromptGuard()
-    """Refuses jailbreaks."""
+    """Guard against jailbreaks."""
+
+    pii: PiiLevel | None = None
+    """Guard of personal data. Where neither this key nor a zone or model says anything, zones called
+    `external` get a protective default: card numbers, IBANs, national ids and keys that prove themselves by
+    their form are masked and put back into the answer."""
+
+    zones: dict[Text, Zone] = field(default_factory=dict[str, Any])
+    """Guards by zone."""
+
+    block_style: Literal["strict", "openai"] = "strict"
+    """How a refusal looks: `strict` = an error with its own status; `openai` = an assistant message with
+    `finish_reason: content_filter` and status 200, as vLLM Semantic Router answers."""
 
     bert_model: EmbeddingModel = EmbeddingModel()
     """Embeddings."""
@@ -460,6 +579,10 @@ def json_schema(signals: Mapping[str, type[Signal]]) -> dict[str, Any]:
     rule = definitions["Rule"]["properties"]
     rule["conditions"] |= {"items": {"$ref": "#/$defs/Condition"}}
     rule["action"] = _tagged(ACTIONS, definitions) | {"description": rule["action"]["description"]}
+    for shaped in (rule, definitions["Category"]["properties"]):
+        method = _tagged(METHODS, definitions)
+        about = shaped["select"]["description"]
+        shaped["select"] = {"anyOf": [{"enum": list(METHODS)}, method], "description": about}
     definitions["Condition"] = _tagged(signals, definitions)
     definitions["Condition"]["oneOf"] += [_group(name) for name in GROUPS]
     named = "Keyword lists; `lists` names one as `<group>` or `<this key>.<group>`."

@@ -15,7 +15,10 @@ SEMANTIC: Final = "semantic_classification"
 """Name of the outcome when no rule matched; reserved, as in the published rule format."""
 
 GUARD: Final = "prompt_guard"
-"""Name of the rule that the key of this name makes; reserved."""
+"""Name of the outcome when the guard against attacks refused, as of its key; reserved."""
+
+PII: Final = "pii"
+"""Name of the outcome when the guard of personal data refused, as of its key; reserved."""
 
 EXPLICIT: Final = "explicit_model"
 """Name of the outcome when the client named a model and no rule stood against it; reserved."""
@@ -81,6 +84,11 @@ class Rule:
     owner: str = ""
     on_error: Literal["closed", "open"] = "open"
     category: str = ""
+
+    @property
+    def key(self) -> str:
+        """What tells it from every other rule; categories share a name."""
+        return f"category {self.category}" if self.category else self.name
 
     @property
     def binds_explicit(self) -> bool:

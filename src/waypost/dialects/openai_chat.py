@@ -244,7 +244,9 @@ def model_object(name: str, owner: str, created: int) -> bytes:
     return _dump(_model(name, owner, created))
 
 
-def completion(request: ChatRequest, text: str, ident: str, created: int) -> tuple[str, bytes]:
+def completion(
+    request: ChatRequest, text: str, ident: str, created: int, *, blocked: bool = False
+) -> tuple[str, bytes]:
     """A fixed answer as an assistant message: content type and body, SSE when the client streams.
 
     Args:
@@ -252,12 +254,15 @@ def completion(request: ChatRequest, text: str, ident: str, created: int) -> tup
         text: the answer.
         ident: what stands behind `chatcmpl-waypost-`.
         created: Unix seconds.
+        blocked: it stands for a refusal: `finish_reason` is `content_filter`.
     """
-    head: dict[str, object] = {"id": f"chatcmpl-waypost-{ident}", "created": created, "model": request.model}
+    model = "security-filter" if blocked else request.model
+    reason = "content_filter" if blocked else "stop"
+    head: dict[str, object] = {"id": f"chatcmpl-waypost-{ident}", "created": created, "model": model}
     usage: dict[str, object] = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
     if not request.stream:
         message = {"role": "assistant", "content": text, "refusal": None}
-        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
+        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": reason}
         return "application/json", _dump(
             {**head, "object": "chat.completion", "choices": [choice], "usage": usage}
         )
@@ -265,7 +270,7 @@ def completion(request: ChatRequest, text: str, ident: str, created: int) -> tup
     chunks = [
         {**head, "choices": [_delta({"role": "assistant", "content": ""}, None)]},
         {**head, "choices": [_delta({"content": text}, None)]},
-        {**head, "choices": [_delta({}, "stop")]},
+        {**head, "choices": [_delta({}, reason)]},
     ]
     if _wants_usage(request):
         chunks = [{**chunk, "usage": None} for chunk in chunks]

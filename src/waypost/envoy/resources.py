@@ -380,7 +380,7 @@ def route_configuration(policies: Sequence[Policy], timeouts: Timeouts) -> Docum
 def _hop_targets(policies: Sequence[Policy]) -> dict[str, str]:
     """Cluster by hop id, of every revision still in use."""
     return {
-        hop_id(policy.revision, endpoint.name): endpoint.provider.cluster
+        hop_id(policy.revision, target.key): target.endpoint.provider.cluster
         for policy in policies
         for endpoint in policy.endpoints.values()
     }

@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Literal
 
 from waypost.configurable import configurable
-from waypost.request.chat import ChatRequest
+from waypost.request.chat import ChatRequest, Part
 from waypost.request.text import readings
 from waypost.signals.base import Encoded, Lint, Match, Span, TextSignal, Verdict
 from waypost.signals.candidates import Budget, Found
@@ -48,6 +48,8 @@ LEARNED: Final = frozenset(PII_TYPES) - (frozenset(TYPES) - {"PHONE_NUMBER", "AP
 """Types the classifiers are asked for. Phone numbers and keys have too many forms for patterns alone."""
 
 _MATCHES: Final = 100
+_ALL: Final = 5000
+"""Most finds in one text that are masked; a text with more is refused."""
 _SURE: Final = 0.95
 """No detector is surer: after a hundred such finds there is nothing more to learn."""
 
@@ -69,10 +71,15 @@ class PiiDetection(TextSignal):
     regions: tuple[str, ...] = ("US",)
     """Countries (ISO 3166, two letters) whose national phone numbers count; international ones always do."""
 
+    method: Literal["hybrid", "patterns"] = "hybrid"
+    """`patterns` finds only what proves itself by its form and needs no model; `hybrid` asks the classifiers
+    as well."""
+
     @property
     def heads(self) -> frozenset[str]:
         """Reads the tagger, if a type is wanted that no pattern proves."""
-        return frozenset({"pii"}) if LEARNED.intersection(self._wanted) else frozenset()
+        learned = self.method == "hybrid" and LEARNED.intersection(self._wanted)
+        return frozenset({"pii"}) if learned else frozenset()
 
     def scanned(self, request: ChatRequest) -> Sequence[str]:
         """Every readable text in scope."""
@@ -100,6 +107,23 @@ class PiiDetection(TextSignal):
             )
         return verdict
 
+    def finds(
+        self, request: ChatRequest, encoded: Encoded | None
+    ) -> Sequence[tuple[Part, Sequence[Span]]] | None:
+        """Every readable part in scope that holds personal data, with all of it, in order.
+
+        None = there is more than can be looked for in one request, so some of it would be missed.
+        """
+        every: list[tuple[Part, Sequence[Span]]] = []
+        for part in self.parts(request):
+            found = self._found(request, part.text, encoded, _ALL) if part.text else ()
+            counted = [span for span in found if span.score >= self.threshold]
+            if len(counted) >= _ALL:
+                return None
+            if counted:
+                every.append((part, counted))
+        return None if any(_budget(request, name).left < 0 for name in self._wanted) else every
+
     def _judged(self, request: ChatRequest, encoded: Encoded | None) -> Verdict:
         wanted = self._wanted
         matches: list[Match] = []
@@ -121,28 +145,34 @@ class PiiDetection(TextSignal):
         label = next(iter(types))
         return Verdict(label, best, f"Contains PII: {', '.join(types)}", tuple(matches), looked_for=wanted)
 
-    def _found(self, request: ChatRequest, text: str, encoded: Encoded | None) -> Sequence[Span]:
-        """Wanted finds in one text, in order."""
+    def _found(
+        self, request: ChatRequest, text: str, encoded: Encoded | None, most: int = 0
+    ) -> Sequence[Span]:
+        """Wanted finds in one text, in order; of each type and score at most `most`, 0 = for evidence."""
         wanted = self._wanted
         proven = [
             Span(name, start, end, score)
             for name in wanted
             if name in TYPES
-            for start, end, score in self._scan(request, name, text)
+            for start, end, score in self._scan(request, name, text, most or _MATCHES)
         ]
         learned = encoded.scans[text].spans if encoded is not None and self.heads else ()
         return merged(proven, [s for s in learned if s.type in wanted and _counts(s, text)], text)
 
     @property
     def _wanted(self) -> tuple[str, ...]:
-        if self.types is None:
-            return PRIVATE
-        named = (_ALSO.get(name, name) for name in self.types)
-        return tuple(dict.fromkeys(name for name in named if name in TYPES or name in PII_TYPES))
+        named = PRIVATE if self.types is None else (_ALSO.get(name, name) for name in self.types)
+        known = (name for name in named if name in TYPES or name in PII_TYPES)
+        return tuple(dict.fromkeys(name for name in known if self.method == "hybrid" or name in TYPES))
 
-    def _scan(self, request: ChatRequest, name: str, text: str) -> Sequence[Found]:
+    def _scan(self, request: ChatRequest, name: str, text: str, most: int) -> Sequence[Found]:
         regions = self.regions if name == "PHONE_NUMBER" else ()
-        return request.once(("pii", name, regions, text), lambda: _scan(request, name, text, regions))
+        found = request.once(("pii", name, regions, text), lambda: _scan(request, name, text, regions))
+        if len(found) < _MATCHES or most <= _MATCHES:
+            return found
+        return request.once(
+            ("pii", name, regions, text, most), lambda: _scan(request, name, text, regions, most)
+        )
 
     def sentence(self) -> str:
         """The condition as a clause."""
@@ -227,13 +257,15 @@ def _budget(request: ChatRequest, name: str) -> Budget:
     return request.once(("pii budget", name), Budget)
 
 
-def _scan(request: ChatRequest, name: str, text: str, regions: Sequence[str]) -> Sequence[Found]:
-    """Finds of one type, offsets in the text as sent; the first hundred of each confidence."""
+def _scan(
+    request: ChatRequest, name: str, text: str, regions: Sequence[str], most: int = _MATCHES
+) -> Sequence[Found]:
+    """Finds of one type, offsets in the text as sent; the first `most` of each confidence."""
     kept: dict[tuple[int, int], Found] = {}
     counts: Counter[float] = Counter()
     for folded in readings(request, text, case_sensitive=True):
         for start, end, score in detect(name, folded.text, regions, _budget(request, name)):
-            if counts[score] < _MATCHES:
+            if counts[score] < most:
                 counts[score] += 1
                 span = folded.original(start, end)
                 kept.setdefault(span, Found(*span, score))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
 from waypost.configurable import configurable
-from waypost.needs import Ask, Encode, Failed
+from waypost.needs import Ask, Encode, Failed, Recall, Remembered
 from waypost.request.chat import ChatRequest
 from waypost.signals.base import SCANNING, Encoded, Examples, Likeness, Scan, Signal, Span, Verdict
 from waypost.signals.labels import DOMAINS, INTENTS
@@ -141,8 +141,12 @@ class FakeEncoder:
     down: str = ""
     passes: list[frozenset[str]] = field(default_factory=list[frozenset[str]])
 
-    def __call__(self, need: Ask[Any]) -> Encoded | Failed:
-        """Answer one need."""
+    def __call__(self, need: Ask[Any]) -> Encoded | Failed | Remembered:
+        """Answer one need; nothing is remembered."""
+        return Remembered() if isinstance(need, Recall) else self.encode(need)
+
+    def encode(self, need: Ask[Any]) -> Encoded | Failed:
+        """Answer what the encoder is asked."""
         if not isinstance(need, Encode):
             return Failed(f"a fake encoder cannot answer {need!r}")
         self.passes.append(need.heads)
@@ -158,7 +162,7 @@ class FakeEncoder:
 
     async def answer(self, need: Encode) -> Encoded | Failed:
         """Answer one need, as the port of a worker does."""
-        return self(need)
+        return self.encode(need)
 
     def _scan(self, text: str) -> Scan:
         attack = max((p for phrase, p in self.attacks.items() if phrase in text), default=0.0)

@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from waypost.journey import Journey, Outcome
-from waypost.needs import Ask, Encode, Failed
+from waypost.needs import Ask, Encode, Failed, Recall, Remembered
 from waypost.signals.base import Encoded
 
 
 async def _no_classifiers(_need: Encode) -> Encoded | Failed:
-    return Failed("this version has no classifiers")
+    return Failed("no classifiers are loaded")
+
+
+def _nothing(_need: Recall) -> Remembered:
+    return Remembered()
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +23,7 @@ class Ports:
     """What stands behind each need."""
 
     encode: Callable[[Encode], Awaitable[Encoded | Failed]] = _no_classifiers
+    recall: Callable[[Recall], Remembered] = _nothing
 
 
 NO_PORTS: Final = Ports()
@@ -52,5 +57,7 @@ async def _answer(need: Ask[Any], ports: Ports) -> object:
     match need:
         case Encode():
             return await ports.encode(need)
+        case Recall():
+            return ports.recall(need)
         case _:
             raise TypeError(f"no port answers {type(need).__name__}")

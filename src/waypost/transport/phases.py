@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 Role = Literal["router", "upstream"]
-Phase = Literal["request_headers", "request_body", "response_headers"]
+Phase = Literal["request_headers", "request_body", "response_headers", "response_body"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,15 @@ PHASES: Final[Mapping[tuple[Role, Phase], Contract]] = {
     ("router", "response_headers"): Contract(
         frozenset({"response_headers", "immediate_response"}),
         must="say who answered and by which rule",
-        may="replace an error that is the gateway's own fault or has no JSON body",
-        must_not="touch the body of an answer: same dialect, same bytes",
+        may="replace an error that is the gateway's own fault or has no JSON body; ask for the body of an"
+        " answer that holds placeholders: whole for JSON, piece by piece for SSE",
+        must_not="ask for a body that needs no change: same dialect, same bytes",
+    ),
+    ("router", "response_body"): Contract(
+        frozenset({"response_body"}),
+        must="answer every piece; an empty one with clear_body",
+        may="put back what was masked",
+        must_not="hold back more than the beginning of a placeholder",
     ),
     ("upstream", "request_headers"): Contract(
         frozenset({"request_headers", "immediate_response"}),

@@ -1,8 +1,9 @@
 """What the audit log is told: one `decision` record when a request is decided, one `result` when it ended."""
 
+from collections.abc import Iterator
 from typing import Final, Protocol
 
-from waypost.decision.engine import EXPLICIT, SEMANTIC, Route
+from waypost.decision.engine import EXPLICIT, GUARD, PII, SEMANTIC, Route
 from waypost.journey import Answer, Forward, Outcome, Refuse
 from waypost.policy import Policy
 from waypost.providers.provider import Endpoint
@@ -69,7 +70,48 @@ def decision_record(
         prompt_hmac=prompt_hmac,
         config_sha256=policy.revision,
         status=status,
+        guards=tuple(_guards(outcome)),
     )
+
+
+def guard_headers(outcome: Outcome) -> dict[str, str]:
+    """What response headers say of guards: who refused, how likely an attack is, what was masked."""
+    if isinstance(outcome, Answer):
+        return {}
+    if isinstance(outcome, Forward):
+        found: dict[str, str] = {}
+        if outcome.risks:
+            found["x-waypost-risk"] = f"{max(outcome.verdicts[name].score for name in outcome.risks):.3f}"
+        if outcome.masked is not None and outcome.masked.counts:
+            found["x-waypost-masked"] = ", ".join(f"{k}={v}" for k, v in outcome.masked.counts.items())
+        return found
+    guard = outcome.decision.rule.name
+    if guard not in _COMPATIBLE or not outcome.findings:
+        return {}
+    verdict = outcome.verdicts[outcome.decision.rests_on[0]]
+    label = verdict.label or "unanswered"
+    named = {"x-waypost-guard": f"{guard}; type={label}; score={verdict.score:.3f}"}
+    if guard == PII:
+        return named | {"x-vsr-pii-violation": "true"}
+    compatible = {"blocked": "true", "type": "jailbreak", "confidence": f"{verdict.score:.3f}"}
+    return named | {f"x-vsr-jailbreak-{key}": value for key, value in compatible.items()}
+
+
+_COMPATIBLE: Final = frozenset({PII, GUARD})
+
+
+def _guards(outcome: Outcome) -> Iterator[str]:
+    """Each guard that found something, once, with what became of it."""
+    if isinstance(outcome, Answer):
+        return
+    said: dict[str, None] = {}
+    for found in outcome.findings:
+        if found.hit is not False:
+            label = outcome.verdicts[found.signal].label or "unanswered"
+            said[f"{found.guard} {found.action} {label}"] = None
+    yield from said
+    if isinstance(outcome, Forward) and outcome.masked is not None:
+        yield from (f"masked {name}={number}" for name, number in outcome.masked.counts.items())
 
 
 def _actor(identity: Identity) -> str:

@@ -6,6 +6,7 @@ headers -> body -> decision -> response headers -> result. State dies with the s
 import asyncio
 import logging
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
@@ -14,19 +15,23 @@ from urllib.parse import unquote
 
 from waypost.attempt import HOPS
 from waypost.dialects.openai_chat import completion, error, model_object, models_list, parse
+from waypost.dialects.restore import SseRestorer, restore_json
 from waypost.dialects.spans import replace_model
 from waypost.errors import EngineError, RequestError
 from waypost.journey import Answer, Forward, Outcome, Refuse, known_model, route
+from waypost.mutations.parameters import adjusted
+from waypost.needs import Recall, Remembered
 from waypost.policy import Policy
 from waypost.providers.chain import hop_id
 from waypost.record import AuditRecord
 from waypost.request.chat import ChatRequest, Dialect
 from waypost.request.identity import identify
+from waypost.selection.live import Conversations, Health
 from waypost.settle import SHOULD_RETRY, Settled, settle
 from waypost.transport.driver import Ports, drive
 from waypost.transport.messages import Reply, change, immediate, read_attribute, read_headers
 from waypost.transport.phases import Phase, Role
-from waypost.transport.recording import AuditSink, decision_record
+from waypost.transport.recording import AuditSink, decision_record, guard_headers
 from waypost.transport.wire_pb2 import HeadersResponse, ProcessingMode, ProcessingRequest, ProcessingResponse
 
 log: Final = logging.getLogger(__name__)
@@ -60,6 +65,12 @@ _PLAIN: Final = {
 _REWRITTEN: Final = (("content-type", "application/json"), ("user-agent", "waypost"))
 """A client's own say what they like, and no rule reads them."""
 
+_FAILED: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, *range(500, 600)})
+"""A provider's failure, as its health counts it; other errors are the client's."""
+
+_READABLE: Final = (("accept-encoding", "identity"),)
+"""Where the answer has to be read."""
+
 _AND_RESPONSE: Final = ProcessingMode(
     request_header_mode=ProcessingMode.SEND,
     request_body_mode=ProcessingMode.BUFFERED,
@@ -79,6 +90,9 @@ class Routing:
         policy: the policy in force; a request asks once and keeps it.
         now: Unix seconds.
         started: Unix seconds, `created` of every listed model.
+        clock: seconds that only grow.
+        health: how endpoints do.
+        conversations: who served which.
     """
 
     policy: Callable[[], Policy]
@@ -86,6 +100,14 @@ class Routing:
     now: Callable[[], float]
     ports: Ports = field(default_factory=Ports)
     started: int = 0
+    clock: Callable[[], float] = time.monotonic
+    health: Health = field(default_factory=lambda: Health(time.monotonic))
+    conversations: Conversations = field(default_factory=lambda: Conversations(time.monotonic))
+
+    def recall(self, need: Recall) -> Remembered:
+        """What is remembered of a conversation and of endpoints."""
+        kept = self.conversations.kept(need.key) if need.key is not None else None
+        return Remembered(kept, self.health.snapshot(need.endpoints))
 
 
 class Router:
@@ -103,6 +125,8 @@ class Router:
         self._request_id = ""
         self._outcome: Outcome | None = None
         self._settled: Settled | None = None
+        self._restorer: SseRestorer | None = None
+        self._sent = 0.0
 
     async def answer(self, phase: Phase, message: ProcessingRequest) -> ProcessingResponse:
         """Answer one message."""
@@ -113,6 +137,8 @@ class Router:
                 return await self._on_body(message)
             case "response_headers":
                 return self._on_response(message)
+            case "response_body":
+                return await self._on_response_body(message)
 
     async def closed(self) -> None:
         """Record how a request that was sent ended; without an answer it was aborted."""
@@ -175,7 +201,11 @@ class Router:
             request = await asyncio.to_thread(self._read, body) if aside else self._read(body)
         except RequestError as wrong:
             return self._reply(_mistake(wrong))
-        outcome = await drive(route(self._policy, request), self._routing.ports, aside=aside)
+        outcome = await drive(
+            route(self._policy, request),
+            replace(self._routing.ports, recall=self._routing.recall),
+            aside=aside,
+        )
         if isinstance(outcome, Answer) and request.dialect == "openai_embeddings":
             text = f"Rule {outcome.decision.rule.name!r} answers with a fixed text, which is no embedding."
             outcome = Refuse(403, "blocked", text, outcome.decision, outcome.verdicts)
@@ -194,11 +224,21 @@ class Router:
             case Answer(text):
                 kind, body = completion(request, text, self._request_id, int(self._routing.now()))
                 return self._reply(Reply(200, "answered", body, content_type=kind))
-            case Refuse(status, code, text):
-                kind = "server_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "policy_violation"
-                return self._reply(Reply(status, code, error(text, kind, code), ((SHOULD_RETRY, "false"),)))
+            case Refuse():
+                return self._reply(self._refusal(request, outcome))
             case _:
                 assert_never(outcome)
+
+    def _refusal(self, request: ChatRequest, refusal: Refuse) -> Reply:
+        """An error, or what looks like a model that declines; a fault of the gateway is always an error."""
+        status, code, text = refusal.status, refusal.code, refusal.message
+        is_policy = status == HTTPStatus.FORBIDDEN
+        if is_policy and self._policy.block_style == "openai" and request.dialect == "openai_chat":
+            now = int(self._routing.now())
+            kind, body = completion(request, text, self._request_id, now, blocked=True)
+            return Reply(200, code, body, content_type=kind)
+        kind = "server_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "policy_violation"
+        return Reply(status, code, error(text, kind, code), ((SHOULD_RETRY, "false"),))
 
     def _read(self, body: bytes) -> ChatRequest:
         policy = self._policy
@@ -218,18 +258,25 @@ class Router:
         """Send it along the chain: hop ids for Envoy, the first endpoint's model in the body."""
         chain = outcome.selection.chain[: len(HOPS)]
         hops = [
-            (header, hop_id(self._policy.revision, e.name)) for header, e in zip(HOPS, chain, strict=False)
+            (header, hop_id(self._policy.revision, t.key))
+            for header, t in zip(HOPS, outcome.targets, strict=False)
         ]
-        model = chain[0].model
+        self._sent = self._routing.clock()
+        given = {name for name, _ in outcome.shape.request.set}
+        taken = (name for name, value in self._headers if name[0] != ":" and not _stays(name, value))
         response = ProcessingResponse()
         response.request_body.response.clear_route_cache = True
         change(
             response.request_body.response,
-            [*hops, ("x-envoy-max-retries", str(len(chain) - 1)), *_REWRITTEN],
-            dict.fromkeys(
-                name for name, value in self._headers if name[0] != ":" and not _stays(name, value)
-            ),
-            body=None if model == request.model else replace_model(request.original, model),
+            [
+                *hops,
+                ("x-envoy-max-retries", str(len(chain) - 1)),
+                *_REWRITTEN,
+                *outcome.shape.request.set,
+                *(_READABLE if outcome.restore else ()),
+            ],
+            [name for name in dict.fromkeys((*taken, *outcome.shape.request.remove)) if name not in given],
+            body=_neutral(request, outcome),
         )
         return response
 
@@ -243,14 +290,69 @@ class Router:
             return response
         headers = dict(read_headers(message.response_headers.headers))
         attempts = int(read_attribute(message, "upstream.request_attempt_count") or 0)
-        settled = settle(self._outcome.selection, attempts, headers)
+        settled = settle(self._outcome.targets, attempts, headers, prompted=self._outcome.shaped.prompted)
+        self._observe(self._outcome, settled)
         self._settled = settled
         self.done = True
         if settled.body is not None:
             return self._reply(Reply(settled.status, settled.code, settled.body, settled.set_headers))
-        change(
-            response.response_headers.response, [*settled.set_headers, *own.items()], settled.remove_headers
-        )
+        shaped = self._outcome.shape.response
+        kept = {name for name, _ in (*settled.set_headers, *shaped.set)} | own.keys()
+        removed = (*settled.remove_headers, *(name for name in shaped.remove if name not in kept))
+        if self._outcome.restore and self._can_restore(headers, end=message.response_headers.end_of_stream):
+            self.done = False
+            removed += ("content-length",)
+            mode = ProcessingMode.STREAMED if self._restorer else ProcessingMode.BUFFERED
+            response.mode_override.response_body_mode = mode
+            response.mode_override.response_header_mode = ProcessingMode.SEND
+        changed = [*shaped.set, *settled.set_headers, *own.items()]
+        change(response.response_headers.response, changed, [n for n in removed if n not in dict(changed)])
+        return response
+
+    def _observe(self, outcome: Forward, settled: Settled) -> None:
+        """Tell what this process remembers: how each endpoint did that was tried, and who served."""
+        tried = outcome.targets[: settled.attempts]
+        for target in tried[:-1]:
+            self._routing.health.observe(target.endpoint.name, None, error=True)
+        if not tried:
+            return
+        # Behind a failed attempt nobody knows when this one began.
+        seconds = self._routing.clock() - self._sent if len(tried) == 1 else None
+        failed = settled.status in _FAILED
+        self._routing.health.observe(tried[-1].endpoint.name, None if failed else seconds, error=failed)
+        if outcome.conversation is not None and not failed:
+            self._routing.conversations.keep(outcome.conversation, tried[-1].endpoint.name)
+
+    def _can_restore(self, headers: Mapping[str, str], *, end: bool) -> bool:
+        """Whether the answer has a body that can be read; one that cannot passes with its placeholders."""
+        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+        if end or headers[":status"] != "200" or headers.get("content-encoding", "identity") != "identity":
+            return False
+        if kind == "text/event-stream":
+            self._restorer = SseRestorer(self._values())
+        return self._restorer is not None or kind == "application/json"
+
+    def _values(self) -> Mapping[str, str]:
+        masked = self._outcome.masked if isinstance(self._outcome, Forward) else None
+        return masked.values if masked else {}
+
+    async def _on_response_body(self, message: ProcessingRequest) -> ProcessingResponse:
+        """Put back what was masked."""
+        piece, end = message.response_body.body, message.response_body.end_of_stream
+        response = ProcessingResponse()
+        self.done = end
+        if self._restorer is not None:
+            body = self._restorer.feed(piece) + (self._restorer.end() if end else b"")
+            if body:
+                response.response_body.response.body_mutation.body = body
+            else:
+                response.response_body.response.body_mutation.clear_body = True
+            return response
+        aside = len(piece) > LARGE_BYTES
+        values = self._values()
+        whole = await asyncio.to_thread(restore_json, piece, values) if aside else restore_json(piece, values)
+        self.done = True
+        change(response.response_body.response, body=whole)
         return response
 
     # --- common
@@ -262,6 +364,9 @@ class Router:
             own["x-waypost-decision"] = rule.name
             if rule.category:
                 own["x-waypost-category"] = rule.category
+            own |= guard_headers(self._outcome)
+            if isinstance(self._outcome, Forward) and self._outcome.shaped.adjustments:
+                own["x-waypost-adjusted"] = adjusted(self._outcome.shaped.adjustments)
         return own
 
     def _reply(self, reply: Reply) -> ProcessingResponse:
@@ -276,6 +381,15 @@ _UNRECORDED: Final = Reply(
         "Decisions cannot be recorded at the moment, so none is made.", "server_error", "audit_unavailable"
     ),
 )
+
+
+def _neutral(request: ChatRequest, outcome: Forward) -> bytes | None:
+    """The body that every attempt starts from; None = as the client sent it."""
+    model = outcome.targets[0].model
+    body = outcome.shaped.body
+    if body is None:
+        return None if model == request.model else replace_model(request.original, model)
+    return replace_model(body, model)
 
 
 def _stays(name: str, value: str) -> bool:

@@ -10,6 +10,7 @@ import pytest
 from tests.unit.transport.envoy_says import BUFFERED, attempt_headers, immediate_headers, request_body, set_by
 from waypost.attempt import HOPS, hops_of
 from waypost.errors import ProtocolError
+from waypost.mutations.target import Target
 from waypost.providers.chain import hop_id
 from waypost.providers.provider import Secret
 from waypost.testing import policies
@@ -18,10 +19,15 @@ from waypost.transport.wire_pb2 import ProcessingMode, ProcessingRequest, Proces
 
 POLICY = policies.policy({"a": "external", "b": "external"}, {}, ())
 A, B = (endpoint.provider.cluster for endpoint in POLICY.endpoints.values())
-KEYED = {
-    hop: replace(endpoint, provider=replace(endpoint.provider, api_key=Secret(f"key-{endpoint.name}")))
-    for hop, endpoint in hops_of(POLICY).items()
-}
+
+
+def keyed(target: Target) -> Target:
+    endpoint = target.endpoint
+    provider = replace(endpoint.provider, api_key=Secret(f"key-{endpoint.name}"))
+    return replace(target, endpoint=replace(endpoint, provider=provider))
+
+
+KEYED = {hop: keyed(target) for hop, target in hops_of(POLICY).items()}
 
 
 def headers(count: str = "1", **changes: str) -> Mapping[str, str]:
