@@ -102,7 +102,7 @@ _SCALARS: Final = re.compile(
 
 _HEX: Final = "[0-9a-fA-F]"
 _PAIR: Final = rf"\\u[dD][89abAB]{_HEX}{{2}}\\u[dD][c-fC-F]{_HEX}{{2}}"
-_PIECES: Final = rf"[^\\]++|{_PAIR}|\\u{_HEX}{{4}}|\\."
+_PIECES: Final = rf"[^\\]++|\\[^u]|{_PAIR}|\\u{_HEX}{{4}}|\\u"
 _PIECE: Final = re.compile(_PIECES, re.DOTALL)
 _BLOCK: Final = re.compile(rf"(?:{_PIECES}){{1,256}}+", re.DOTALL)
 """So many pieces of a string are measured at once; a piece is one escape or what stands between two."""
