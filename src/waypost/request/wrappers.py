@@ -73,7 +73,7 @@ _START: Final = re.compile(
                 |environment\ details|system\ (?:reminder|information|note)|open\ tabs|visible\ files
                 |recently\ viewed\ files)
             |(?P<asked>question|query|task|request|instructions?|frage|aufgabe|pregunta|tâche|tarea|demande))
-            (?:\ \d{1,3})?[ ]?[*_\]=-]{0,8}[ ]?(?P<colon>:|$)
+            (?:\ \d{1,3})?[ ]?[*_\]=-]{0,8}[ ]?(?P<colon>:[*_]{0,3}|$)
     )""",
     re.MULTILINE | re.IGNORECASE | re.VERBOSE,
 )
@@ -123,8 +123,8 @@ def _block(
             return None
         inside, end = ends[mark.start()]
         kind = _tagged(mark["name"].lower().replace("-", "_"))
-        if kind == "given" and text[text.rfind("\n", 0, mark.start()) + 1 : mark.start()].strip():
-            return None
+        if kind == "given" and text[max(0, mark.start() - 4) : mark.start()].rpartition("\n")[2].strip():
+            return None  # inside a sentence
         return kind, "" if kind == "noise" else text[mark.end() : inside], end
     if mark["fence"]:
         close = _FENCE.search(text, mark.end())
