@@ -44,28 +44,6 @@ def _bounded(parts: Iterator[Part]) -> Iterator[Part]:
         yield part
 
 
-_SHORT: Final = 4
-"""A last turn of fewer words leans on the one before it: "and in French?"."""
-
-
-def focus(request: ChatRequest) -> str:
-    """What the request is about: the text of the last user turn, behind the one before if it is short."""
-    return request.once("focus", lambda: _focus(request))
-
-
-def _focus(request: ChatRequest) -> str:
-    turns = ["\n".join(_texts(m.parts)) for m in request.messages if m.role == "user"]
-    if not turns:
-        return ""
-    if len(turns) > 1 and len(turns[-1].split(maxsplit=_SHORT)) < _SHORT:
-        return "\n".join(turns[-2:])
-    return turns[-1]
-
-
-def _texts(parts: Iterable[Part]) -> Iterator[str]:
-    return (part.text for part in parts if part.kind == "text" and not part.again and part.text)
-
-
 def _parts(request: ChatRequest, scope: Scope) -> Iterator[Part]:
     match scope:
         case "last_user":
