@@ -76,6 +76,7 @@ signals = st.builds(
     keywords=st.lists(words, min_size=1, max_size=4).map(tuple),
     match=st.sampled_from(["any", "all"]),
     case_sensitive=st.booleans(),
+    forms=st.sampled_from(["exact", "inflected"]),
     scope=st.sampled_from([None, "last_user", "user", "conversation", "all"]),
 )
 

@@ -11,14 +11,17 @@ from waypost.decision.engine import GUARD, Route, Rule
 from waypost.decision.expr import All, Any, Expr, Is, Not, signals_of
 from waypost.policy import Policy
 from waypost.providers.provider import DEFAULT_ZONE
+from waypost.request.text import fold
 from waypost.signals.base import Signal
+from waypost.signals.forms import endings, numbers
 from waypost.signals.keyword import KeywordMatch
 from waypost.signals.metadata import Metadata
 
 _WIDTH: Final = {"last_user": 0, "user": 1, "conversation": 2, "all": 3}
 _SHOWN: Final = 6
 _OPERATIONS: Final = ("/chat/completions", "/embeddings", "/completions")
-_SHORTEST: Final = 3
+_VERB_FORMS: Final = 3
+"""More mean that the rules were not sure of the spelling, so some of them are no words."""
 
 
 def lint(policy: Policy, book: Book, conditions: Conditions) -> None:
@@ -141,7 +144,7 @@ def _unreachable(policy: Policy, places: Mapping[str, Path], findings: Findings)
 
 def _terms(signal: Signal) -> Iterator[str]:
     if isinstance(signal, KeywordMatch):
-        yield from dict.fromkeys(f"keyword {term.casefold()}" for term in signal.terms)
+        yield from dict.fromkeys(f"keyword {term.casefold()}" for term in signal.spellings)
 
 
 def _probes(
@@ -210,8 +213,9 @@ def _covers(wide: Signal, narrow: Signal) -> bool:
         return False
     if wide.unreadable != narrow.unreadable and narrow.unreadable == "fail":
         return False
-    known = wide.terms.keys() if wide.case_sensitive else {term.casefold() for term in wide.terms}
-    others = [t for t in narrow.terms if (t if wide.case_sensitive else t.casefold()) not in known]
+    cased = wide.case_sensitive
+    known = wide.spellings.keys() if cased else {term.casefold() for term in wide.spellings}
+    others = {w for t, w in narrow.spellings.items() if (t if cased else t.casefold()) not in known}
     return len(others) < _needed(narrow)
 
 
@@ -222,37 +226,56 @@ def _needed(signal: KeywordMatch) -> int:
 def _near_forms(
     rule: Rule, signals: Mapping[str, Signal], paths: Mapping[str, Sequence[Path]], findings: Findings
 ) -> None:
-    """Tell which plural or singular of a guarding keyword would slip through."""
-    for name in dict.fromkeys(signals_of(rule.when)):
+    """Tell which plurals, singulars and endings of guarding keywords would slip through."""
+    for name in dict.fromkeys(_asserted(rule.when)):
         signal = signals[name]
-        if isinstance(signal, KeywordMatch):
-            absent = [form for term in signal.terms for form in _other_form(term, signal.terms)]
-            if absent:
-                more = f" and {len(absent) - _SHOWN} more" if len(absent) > _SHOWN else ""
-                shown = ", ".join(repr(form) for form in absent[:_SHOWN])
-                message = f"rule {rule.name!r} does not see {shown}{more}: keywords match whole words only"
-                findings.note(paths[name][0], message, "add the forms that matter")
+        if not isinstance(signal, KeywordMatch) or signal.forms == "inflected":
+            continue
+        absent = list(dict.fromkeys(_absent(signal)))
+        if absent:
+            more = f" and {len(absent) - _SHOWN} more" if len(absent) > _SHOWN else ""
+            shown = ", ".join(repr(form) for form in absent[:_SHOWN])
+            message = f"rule {rule.name!r} does not see {shown}{more}: near forms of its keywords"
+            place = (*paths[name][0], "keywords" if signal.keywords else "lists")
+            findings.warn(place, message, "write `forms: inflected`, or add the forms that matter")
 
 
-def _other_form(term: str, terms: Mapping[str, str]) -> Iterator[str]:
-    """The plural of a keyword, or its singular, when the list holds neither."""
-    if not term.isascii() or not term.isalpha() or len(term) < _SHORTEST:
-        return
-    if term.endswith(("is", "us", "ses", "ted", "ial")):
-        forms = ()  # diagnosis, virus, cases: too irregular to guess; restricted, confidential: no noun
-    elif term.endswith("ies"):
-        forms = (f"{term[:-3]}y",)
-    elif term.endswith(("xes", "zes", "ches", "shes")):
-        forms = (term[:-2],)
-    elif term.endswith("s") and not term.endswith("ss"):
-        forms = (term[:-1],)
-    elif term.endswith(("ss", "x", "z", "ch", "sh")):
-        forms = (f"{term}es",)
-    elif term.endswith("y") and term[-2] not in "aeiou":
-        forms = (f"{term[:-1]}ies",)
-    else:
-        forms = (f"{term}s",)
-    yield from (form for form in forms if form not in terms)
+def _asserted(expr: Expr) -> Iterator[str]:
+    """Signals that a rule holds by; what `none_of` does not see makes it hold, which is the safe side."""
+    match expr:
+        case Is(signal):
+            yield signal
+        case All(operands) | Any(operands):
+            for operand in operands:
+                yield from _asserted(operand)
+        case Not():
+            return
+
+
+def _absent(signal: KeywordMatch) -> Iterator[str]:
+    """Near forms that a condition does not see, as far as they are likely to be words.
+
+    One plural or singular of a keyword is enough. A verb shows itself by a particle, or where another of
+    its forms is a keyword; that form then needs no plural.
+    """
+    known = signal.terms.keys()
+
+    def read(form: str) -> str:
+        return form if signal.case_sensitive else form.casefold()
+
+    words = [fold(word, case_sensitive=True).text.strip() for word in signal.terms.values()]
+    words = [word for word in words if not word.isupper()]
+    verbs = {read(word): tuple(map(read, endings(word))) for word in words}
+    of_verbs = {form for forms in verbs.values() for form in forms}
+    for word in words:
+        plurals = tuple(map(read, numbers(word)))
+        ends = verbs[read(word)]
+        if read(word) in of_verbs:
+            continue
+        if plurals and known.isdisjoint(plurals):
+            yield plurals[0]
+        if not plurals or (len(ends) <= _VERB_FORMS and not known.isdisjoint(ends)):
+            yield from (form for form in ends if form not in known)
 
 
 def _needs_both(rule: Rule, later: Sequence[Rule], policy: Policy, path: Path, findings: Findings) -> None:

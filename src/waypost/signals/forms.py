@@ -188,8 +188,9 @@ def _numbers(word: str) -> tuple[str, ...]:
         return (_SINGULARS[word],)
     if word.endswith("men") and not word.endswith("imen"):
         return (f"{word[:-2]}an",)
-    singular = _singular(word)
-    return singular or _plural(word)
+    if word.endswith("ed") and not word.endswith("eed") and len(word) > _ACRONYM:
+        return ()
+    return _singular(word) or _plural(word)
 
 
 def _singular(word: str) -> tuple[str, ...]:
@@ -197,15 +198,18 @@ def _singular(word: str) -> tuple[str, ...]:
     stem = word[:-1]
     if not word.endswith("s") or word.endswith(("ss", "us", "is")) or len(stem) < _SHORTEST:
         return ()
+    made: tuple[str, ...] = (stem,)
     if word.endswith("ies"):
-        return (f"{word[:-3]}y", stem)
-    if word.endswith(("yses", "oses", "eses")):
-        return (stem, f"{word[:-2]}is")
-    if word.endswith("sses"):
-        return (word[:-2],)
-    if word.endswith(("xes", "zes", "ches", "shes", "oes", "ses")):
-        return (word[:-2], stem)
-    return (stem,)
+        made = (f"{word[:-3]}y", stem)
+    elif word.endswith(("yses", "oses", "eses")):
+        made = (stem, f"{word[:-2]}is")
+    elif word.endswith("sses"):
+        made = (word[:-2],)
+    elif word.endswith("ses") and not (word.endswith("uses") and word[-5] not in "ao"):
+        made = (stem, word[:-2])
+    elif word.endswith(("xes", "zes", "ches", "shes", "oes", "uses")):
+        made = (word[:-2], stem)
+    return made
 
 
 def _plural(word: str) -> tuple[str, ...]:

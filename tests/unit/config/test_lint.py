@@ -34,6 +34,11 @@ IN = {"endpoint": "inside"}
         (rule("a", words("x1", "y1"), **OUT), rule("b", words("x1", "y1", "z1", min_matches="2"), **OUT)),
         (rule("a", words("x1"), **OUT), rule("b", words("X1", case_sensitive="true"), **OUT)),
         (rule("a", words("x1"), **OUT), rule("b", words("x1", scope="user"), **OUT)),
+        (rule("a", words("ledger", forms="inflected"), **OUT), rule("b", words("ledgers"), **OUT)),
+        (rule("a", words("ledger", forms="inflected"), **OUT),
+         rule("b", words("ledger", forms="inflected"), **OUT)),
+        (rule("a", words("ledger", forms="inflected"), **OUT),
+         rule("b", words("q1", "ledgers", match="all"), **OUT)),
         (rule("a", words("x1"), **OUT), rule("b", f"{{all_of: [{words('x1')}, {words('q1')}]}}", **OUT)),
         (rule("a", f"{{any_of: [{words('x1')}, {words('q1')}]}}", **OUT), rule("b", words("q1"), **OUT)),
         (rule("a", words("x1", "q1"), **OUT),
@@ -54,6 +59,8 @@ def test_rule_that_can_never_decide(tmp_path: Path, first: str, second: str) -> 
     ("first", "second"),
     [
         (rule("a", words("x1"), **OUT), rule("b", words("x1", "y1"), **OUT)),
+        (rule("a", words("ledger"), **OUT), rule("b", words("ledger", forms="inflected"), **OUT)),
+        (rule("a", words("ledger", "ledgers"), **OUT), rule("b", words("ledger", forms="inflected"), **OUT)),
         (rule("a", words("x1"), **OUT), rule("b", words("x1"), **IN)),  # b also stands above a named model
         (rule("a", words("x1"), **OUT), rule("b", words("x1"), **BLOCK)),
         (rule("a", words("x1", scope="last_user"), **OUT), rule("b", words("x1"), **OUT)),
@@ -92,11 +99,19 @@ def test_words_of_lists_count(tmp_path: Path) -> None:
         (("box", "key"), "'boxes', 'keys'"),
         (("class",), "'classes'"),
         (("strategies", "boxes"), "'strategy', 'box'"),
+        (("bonuses", "cases", "losses"), "'bonus', 'case', 'loss'"),
+        (("Patient",), "'patients'"),
+        (("child", "diagnosis"), "'children', 'diagnoses'"),
+        (("medical record", "power of attorney"), "'medical records', 'powers of attorney'"),
+        (("look up", "looked up"), "'looks up', 'looking up'"),
+        (("trade", "trades", "trading"), "'traded'"),
+        (("pay", "pays", "paid"), "'paying'"),
+        (("index", "indices", "table"), "'tables'"),
     ],
 )
 def test_near_forms_of_a_guarding_keyword(tmp_path: Path, terms: tuple[str, ...], absent: str) -> None:
     assert remarks(tmp_path, rules(rule("r", words(*terms)))) == [
-        f"info: rule 'r' does not see {absent}: keywords match whole words only"
+        f"warning: rule 'r' does not see {absent}: near forms of its keywords"
     ]
 
 
@@ -104,9 +119,16 @@ def test_near_forms_of_a_guarding_keyword(tmp_path: Path, terms: tuple[str, ...]
     "terms",
     [
         ("procedure", "procedures"),
-        ("'medical record'",),
+        ("medical record", "medical records"),
         ("é12",),
         ("eu",),
+        ("NDA",),
+        ("SALARY",),
+        ("covid-19", "gpt4", "'12'", "C++"),
+        ("encrypted", "news"),
+        ("terminated",),
+        ("trade", "trades"),
+        ("transfer", "transfers", "transferred"),
         ("diagnosis", "diagnoses"),
         ("confidential",),
     ],
@@ -115,8 +137,41 @@ def test_no_near_forms(tmp_path: Path, terms: tuple[str, ...]) -> None:
     assert remarks(tmp_path, rules(rule("r", words(*terms)))) == []
 
 
-def test_near_forms_do_not_matter_where_nothing_is_guarded(tmp_path: Path) -> None:
-    assert remarks(tmp_path, rules(rule("r", words("procedure"), **OUT))) == []
+def test_near_forms_count_as_the_condition_reads_case(tmp_path: Path) -> None:
+    (remark,) = remarks(tmp_path, rules(rule("r", words("Ledger", "ledgers", case_sensitive="true"))))
+    assert "does not see 'Ledgers', 'ledger':" in remark
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        rules(rule("r", words("procedure"), **OUT)),
+        rules(rule("r", words("procedure", "trade", forms="inflected"))),
+        rules(rule("r", f"{{none_of: [{words('procedure')}]}}")),
+    ],
+)
+def test_near_forms_do_not_matter_where_none_slips_through(tmp_path: Path, text: str) -> None:
+    assert remarks(tmp_path, text) == []
+
+
+def test_near_forms_are_told_once_for_a_condition_at_its_keywords(tmp_path: Path) -> None:
+    text = """\
+pay_keywords: {pay: [salary, bonus]}
+routing_rules:
+  - name: a
+    conditions:
+      - any_of:
+          - type: keyword_match
+            keywords: [procedure, ledger]
+          - type: keyword_match
+            lists: [pay]
+    action: {type: block}
+"""
+    found = [(p.line, p.severity, p.message) for p in problems(tmp_path, text)]
+    assert found == [
+        (7, "warning", "rule 'a' does not see 'procedures', 'ledgers': near forms of its keywords"),
+        (9, "warning", "rule 'a' does not see 'salaries', 'bonuses': near forms of its keywords"),
+    ]
 
 
 def test_many_near_forms_are_cut_short(tmp_path: Path) -> None:

@@ -101,6 +101,66 @@ def test_case_counts_when_asked() -> None:
     assert found(signal, "us, US, u\u00ads, \uff35\uff33") == ["US", "\uff35\uff33"]
 
 
+@pytest.mark.parametrize(
+    ("keyword", "text", "stretches"),
+    [
+        ("policy", "Policies, policy; policymaker", ["Policies", "policy"]),
+        ("Medical  Record", "MEDICAL\nRECORDS", ["MEDICAL\nRECORDS"]),
+        ("trade", "traded trading trader", ["traded", "trading"]),
+        ("account", "the account's, the accounts\u2019 and accounting", ["account", "accounts"]),
+        ("children", "a child's", ["child"]),
+        ("NDA", "two NDAs", ["NDAs"]),
+        ("plan", "pla\u00adns", ["pla\u00adns"]),
+        ("stra\u00dfe", "Strasses", ["Strasses"]),
+        ("procedure", "\uff50rocedures", ["\uff50rocedures"]),
+    ],
+)
+def test_forms_of_keywords_are_found_when_asked(keyword: str, text: str, stretches: list[str]) -> None:
+    assert found(words(keyword, forms="inflected"), text) == stretches
+
+
+def test_a_form_is_evidence_of_the_keyword_as_the_operator_spelled_it() -> None:
+    signal = words("Policy", "ledger", forms="inflected")
+    verdict = signal.evaluate(ask("ledgers, policies, policy"), None)
+    assert verdict.because == "Contains 'ledger' and 'Policy' keywords"
+    assert verdict.label == "ledger"
+    assert [(match.term, match.start) for match in verdict.matches] == [
+        ("ledger", 0),
+        ("Policy", 9),
+        ("Policy", 19),
+    ]
+
+
+def test_forms_of_one_keyword_count_once() -> None:
+    signal = words("policy", "ledger", forms="inflected", match="all")
+    verdict = signal.evaluate(ask("policies and a policy"), None)
+    assert verdict.holds is False
+    assert verdict.because == "Found 'policy' but not 'ledger'"
+    assert signal.evaluate(ask("policies", "ledgers"), None).holds is True
+
+
+def test_a_form_that_is_a_keyword_itself_stands_for_itself() -> None:
+    signal = words("policy", "policies", forms="inflected", min_matches=2)
+    assert signal.evaluate(ask("policies"), None).holds is False
+    assert signal.evaluate(ask("policies, policy"), None).holds is True
+
+
+def test_case_counts_for_forms_as_well() -> None:
+    signal = words("Apple", "NDA", case_sensitive=True, forms="inflected")
+    assert found(signal, "apples, Apples, NDAs, ndas") == ["Apples", "NDAs"]
+
+
+def test_peers_that_want_no_forms_get_none() -> None:
+    signals = [words("policy"), words("policy", forms="inflected"), words("policies")]
+    request = ask("policies")
+    assert [s.evaluate(request, None).holds for s in KeywordMatch.bind(signals, {})] == [False, True, True]
+
+
+def test_words_of_lists_get_forms() -> None:
+    (signal,) = KeywordMatch.bind([KeywordMatch(lists=("pay",), forms="inflected")], {"pay": ["salary"]})
+    assert signal.evaluate(ask("salaries"), None).because == "Contains 'salary' keyword"
+
+
 def test_all_needs_every_keyword_in_any_message() -> None:
     signal = words("patient", "diagnosis", match="all")
     assert signal.evaluate(ask("a diagnosis", "of a patient"), None).holds is True
@@ -224,6 +284,7 @@ def test_what_cannot_be_read_leaves_a_no_open() -> None:
             'the text contains at least 2 different ones of "a", "b", "c"',
         ),
         (words("a", case_sensitive=True), 'the text contains "a", case counts'),
+        (words("a", forms="inflected"), 'the text contains "a", plurals and endings included'),
     ],
 )
 def test_the_condition_reads_back_as_a_clause(signal: KeywordMatch, sentence: str) -> None:
@@ -263,3 +324,5 @@ def test_strict_from_yaml() -> None:
         build(KeywordMatch, {"keywords": ["a"], "word": "b"})
     with pytest.raises(ValidationError):
         build(KeywordMatch, {"keywords": ["a"], "match": "some"})
+    with pytest.raises(ValidationError):
+        build(KeywordMatch, {"keywords": ["a"], "forms": "stemmed"})
