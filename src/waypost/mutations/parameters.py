@@ -213,7 +213,7 @@ def _number(value: object) -> float | None:
 
 def _plain(number: float | None) -> int | float | None:
     """A whole number as one: `max_tokens: 4096.0` is refused by some."""
-    return int(number) if number is not None and number.is_integer() else number
+    return number if number is None or number % 1 else int(number)
 
 
 def _same(one: object, other: object) -> bool:
@@ -286,7 +286,7 @@ def _wrong_limit(name: str, limit: Limit) -> Iterator[Lint]:
         yield Lint(at, f"the limit of {name!r} must be a finite number")
     elif bounds != sorted(bounds):
         yield Lint(at, f"`min` of {name!r} is above its `max`")
-    elif name in _WHOLE and not all(bound.is_integer() for bound in bounds):
+    elif name in _WHOLE and any(bound % 1 for bound in bounds):
         yield Lint(at, f"the limit of {name!r} must be a whole number")
     elif name in {*TOKENS, "n"} and limit.max is not None and limit.max < 1:
         yield Lint(at, f"a `max` below 1 for {name!r} leaves no answer")
