@@ -1,9 +1,9 @@
 """`canary`: a percentage of the conversations for each model, by a stable hash.
 
-Every percentage fills a slice of its own from its beginning, so that it can grow without pushing another one
-aside. Only what is larger than its slice (100 percent divided by the number of percentages) spills over, into
-the ends of the others. No layout can do without that for three or more: the places of one percentage would
-have to be the complement of those of each of the others, and so the same.
+Every percentage, also one of 0, fills a slice of its own from its beginning, so that it can grow without
+pushing another one aside. Only what is larger than its slice (100 percent divided by the number of percentages)
+spills over, into the ends of the others. No layout can do without that for three or more: the places of one
+percentage would have to be the complement of those of each of the others, and so the same.
 """
 
 import hashlib
@@ -42,10 +42,10 @@ class Canary(Method):
         rest = _rest(candidates)
         places = tuple(_places(candidate) for candidate in candidates)
         picked = rest if facts.key is None else _pick(places, rest, facts.key)
-        left = max(0, PLACES - sum(places))
+        left = max(0, PLACES - sum(held or 0 for held in places))
         judged: list[Judged] = []
         for number, held in enumerate(places):
-            share = (held + left if number == rest else held) / PLACES
+            share = ((held or 0) + (left if number == rest else 0)) / PLACES
             judged.append(Judged(share + (number == picked), {"share": share}))
         return judged
 
@@ -71,27 +71,29 @@ def _rest(candidates: Sequence[Candidate]) -> int:
     return next((number for number, c in enumerate(candidates) if c.percent is None), 0)
 
 
-def _places(candidate: Candidate) -> int:
-    return round(min(max(candidate.percent or 0.0, 0.0), _WHOLE) / _WHOLE * PLACES)
+def _places(candidate: Candidate) -> int | None:
+    if candidate.percent is None:
+        return None
+    return round(min(max(candidate.percent, 0.0), _WHOLE) / _WHOLE * PLACES)
 
 
-def _pick(places: tuple[int, ...], rest: int, key: str) -> int:
+def _pick(places: tuple[int | None, ...], rest: int, key: str) -> int:
     digest = hashlib.sha256(key.encode(errors="surrogatepass")).digest()
     owner = _layout(places)[int.from_bytes(digest[:8]) % PLACES]
     return rest if owner == _REST else owner
 
 
 @lru_cache(maxsize=256)
-def _layout(places: tuple[int, ...]) -> bytes:
-    """Owner of every place. More than there are places are cut off."""
-    owners = [number for number, held in enumerate(places) if held]
+def _layout(places: tuple[int | None, ...]) -> bytes:
+    """Owner of every place; None = has no slice. More than there are places are cut off."""
+    owners = [(number, held) for number, held in enumerate(places) if held is not None]
     table = bytearray([_REST]) * PLACES
     spilled: list[int] = []
-    for slot, owner in enumerate(owners):
+    for slot, (owner, held) in enumerate(owners):
         start, end = (PLACES * edge // len(owners) for edge in (slot, slot + 1))
-        inside = min(places[owner], end - start)
+        inside = min(held, end - start)
         table[start : start + inside] = bytes([owner]) * inside
-        spilled += [owner] * (places[owner] - inside)
+        spilled += [owner] * (held - inside)
     free = (place for place in reversed(range(PLACES)) if table[place] == _REST)
     for owner, place in zip(spilled, list(free), strict=False):
         table[place] = owner
