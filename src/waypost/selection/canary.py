@@ -1,8 +1,8 @@
 """`canary`: a percentage of the conversations for each model, by a stable hash.
 
 Every percentage, also one of 0, fills a slice of its own from its beginning, so that it can grow without
-pushing another one aside. Only what is larger than its slice (100 percent divided by the number of percentages)
-spills over, into the ends of the others. No layout can do without that for three or more: the places of one
+pushing another one aside. Only what is larger than its slice (100 percent divided by their number) spills
+over, into the ends of the others. No layout can do without that for three or more: the places of one
 percentage would have to be the complement of those of each of the others, and so the same.
 """
 
