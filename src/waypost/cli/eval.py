@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from waypost.evaluate.run import On
     from waypost.evaluate.task import Task
 
-TASKS: Final = ("domain", "intent", "guard", "pii", "difficulty", "embedding")
+TASKS: Final = ("domain", "intent", "guard", "pii", "difficulty", "embedding", "tools")
 PATIENCE_SECONDS: Final = 600
 """The machine's load must not decide what counts as unread."""
 
@@ -34,6 +35,7 @@ Fields of a row, beside the text:
   pii         text, spans: [{"start": 0, "end": 4, "label": "PERSON"}]
   difficulty  text, hard (0 or 1), or correct: a bit for each model
   embedding   text_a, text_b, label (1 = the same)
+  tools       text, gold (names of the tools it needs), tools (name, description)
 
 Several files are reported one by one and together. Nothing leaves this machine.
 """
@@ -54,6 +56,13 @@ Several files are reported one by one and together. Nothing leaves this machine.
 @click.option("--threshold", type=click.FloatRange(0, 1), help="Use this one in place of the shipped one.")
 @click.option("--types", metavar="A,B", help="Personal data to look for.  [default: as pii_detection]")
 @click.option(
+    "--catalogue",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Look for tools in this catalogue, not among those of each row.",
+)
+@click.option("--top-k", type=click.IntRange(1, 128), metavar="K", help="Tools kept, or added.  [default: 5]")
+@click.option(
     "--limit", type=click.IntRange(1), metavar="N", help="At most N rows of each file, evenly spread."
 )
 @click.option(
@@ -68,6 +77,8 @@ def eval(  # noqa: A001 - the verb's name
     by: tuple[str, ...],
     threshold: float | None,
     types: str | None,
+    catalogue: Path | None,
+    top_k: int | None,
     limit: int | None,
     plots: Path | None,
     as_json: bool,
@@ -79,11 +90,16 @@ def eval(  # noqa: A001 - the verb's name
 
     if types is not None and task != "pii":
         raise click.UsageError(f"--types is for pii, not for {task}")
+    if task != "tools" and (catalogue or top_k):
+        raise click.UsageError(f"--catalogue and --top-k are for tools, not for {task}")
     try:
         if plots is not None:
             canvas(1, 1)
         with _engine(artefact) as encoder, _progress(task) as on:
-            asked = _task(task, encoder, threshold, types)
+            if task == "tools":
+                asked = _tools(encoder, catalogue, top_k, threshold)
+            else:
+                asked = _task(task, encoder, threshold, types)
             sources = from_files(asked, [Path(name) for name in (*data, *more)], by, limit)
             report = evaluate(asked, sources, encoder, on)
         drawn = draw(report, plots) if plots is not None else []
@@ -130,6 +146,21 @@ def _task(name: str, encoder: "Encoder", threshold: float | None, types: str | N
                 return Pii(encoder, threshold, wanted)
             except BadRowError as error:
                 raise click.UsageError(f"--types: {error.message}; {error.help}") from error
+
+
+def _tools(
+    encoder: "Encoder", catalogue: Path | None, top_k: int | None, floor: float | None
+) -> "Task[Any, Any]":
+    """The choice of tools: of each row's own, or from a catalogue."""
+    from waypost.config.catalogue import read_catalogue  # noqa: PLC0415 - as above
+    from waypost.evaluate.tools import Tools  # noqa: PLC0415
+    from waypost.mutations.tools import ToolSettings  # noqa: PLC0415
+
+    settings = ToolSettings(mode="add" if catalogue else "filter", catalogue=catalogue)
+    settings = replace(settings, top_k=top_k or settings.top_k)
+    if floor is not None:
+        settings = replace(settings, floor=floor)
+    return Tools(encoder, settings, read_catalogue(catalogue) if catalogue else None)
 
 
 @contextmanager

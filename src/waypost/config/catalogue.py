@@ -104,7 +104,7 @@ def _wrong(entry: object) -> Iterator[tuple[str, str, str]]:
     for place, said in descriptions.items():
         if said is not None and not isinstance(said, str):
             yield place, "a description must be a text", ""
-    if not any(isinstance(said, str) and said.strip() for said in descriptions.values()):
+    if all(said is None or (isinstance(said, str) and not said.strip()) for said in descriptions.values()):
         yield "description", "no description", "say in a sentence what the tool is for: it is found by that"
     if not _is_object(function.get("parameters", {})):
         yield "tool.function.parameters", "parameters must be an object", "write a JSON Schema"

@@ -23,6 +23,7 @@ ROWS: dict[str, Any] = {
     "pii": ({"text": "John Smith", "spans": [{"start": 0, "end": 10, "label": "PERSON"}]},),
     "difficulty": ({"text": "x", "hard": 1}, {"text": "y", "correct": "110"}),
     "embedding": ({"text_a": "math", "text_b": "math", "label": 1},),
+    "tools": ({"text": "math", "gold": "a", "tools": [{"name": "a", "description": "math"}]},),
 }
 
 
@@ -112,6 +113,25 @@ def test_types_are_for_personal_data(tmp_path: Path) -> None:
     assert told["settings"]["types"] == ["PERSON", "STREET_ADDRESS"]
     assert run("pii", "--data", path, "--types", "NOBODY").exit_code == Exit.USAGE
     assert run("guard", "--data", path, "--types", "PERSON").exit_code == Exit.USAGE
+
+
+def test_tools_are_looked_for_in_a_catalogue(tmp_path: Path) -> None:
+    stock = [
+        {"tool": {"type": "function", "function": {"name": name, "description": name}}}
+        for name in ("math", "john")
+    ]
+    catalogue = tmp_path / "tools.json"
+    catalogue.write_text(json.dumps(stock))
+    path = write(tmp_path / "a.jsonl", {"text": "math", "gold": "math"})
+    arguments = ["--catalogue", catalogue, "--top-k", 1, "--threshold", 0.2, "--json"]
+    told = json.loads(run("tools", "--data", path, *arguments).stdout)
+    assert told["settings"] == {"mode": "add", "top_k": 1, "floor": 0.2}
+    assert told["files"][0]["figures"]["recall_at_1"]["value"] == 1
+    assert run("guard", "--data", path, "--catalogue", catalogue).exit_code == Exit.USAGE
+    catalogue.write_text("[]")
+    result = run("tools", "--data", path, "--catalogue", catalogue)
+    assert result.exit_code == Exit.CONFIG
+    assert "no tools" in result.stderr
 
 
 def test_pictures_are_drawn_and_named(tmp_path: Path) -> None:
