@@ -253,7 +253,8 @@ def considered(policy: Policy, request: ChatRequest) -> tuple[Rule, ...]:
 
 
 def _explicit(policy: Policy, request: ChatRequest) -> Endpoint | None:
-    return None if request.model in policy.auto_names else policy.endpoints.get(request.model)
+    named = None if request.model in policy.auto_names else policy.named(request.model)
+    return named[0] if named is not None else None
 
 
 def _unanswered(decision: Decision, verdicts: Verdicts) -> FailureCode | None:
@@ -299,7 +300,6 @@ def _send(
     if masked is not None and masked.stuck:
         return _stuck(ruling, seen)
     chosen_tools = choose(tools, _cosines(tools, seen)) if tools is not None else None
-    named = decision.rule.name == EXPLICIT
     return Forward(
         replace(selection, chain=ruling.chain),
         decision,
@@ -308,7 +308,7 @@ def _send(
         ruling.annotations,
         masked,
         ruling.restore,
-        tuple(_target(policy, shape, e, seen, named=named) for e in ruling.chain),
+        tuple(_target(policy, request, decision.rule, e, seen) for e in ruling.chain),
         shaped(request.original, masked.edits if masked else (), shape, chosen_tools),
         shape,
         key,
@@ -335,9 +335,12 @@ def _hard(seen: Seen) -> float | None:
     return seen.encoded.heads.get("complexity", {}).get("hard")
 
 
-def _target(policy: Policy, shape: Shape, endpoint: Endpoint, seen: Seen, *, named: bool) -> Target:
+def _target(policy: Policy, request: ChatRequest, rule: Rule, endpoint: Endpoint, seen: Seen) -> Target:
     """How an endpoint is to be asked; a model that the client named is asked as the client says."""
-    use = Use() if named else shape.uses.get(endpoint.name, Use())
+    named = None if request.model in policy.auto_names else policy.named(request.model)
+    if named is not None and named[0] is endpoint:
+        return target(endpoint, named[1], None)
+    use = policy.shape(rule).uses.get(endpoint.name, Use())
     return target(endpoint, use, policy.families.get(endpoint.name), _hard(seen))
 
 
@@ -499,5 +502,5 @@ def _rerouted(policy: Policy, chosen: Route) -> Route:
 
 
 def known_model(policy: Policy, model: str) -> bool:
-    """Whether clients may name `model`: an auto name or a logical model."""
-    return model in policy.auto_names or model in policy.endpoints
+    """Whether clients may name `model`: an auto name, a logical model or an adapter of one."""
+    return model in policy.auto_names or policy.named(model) is not None

@@ -7,7 +7,7 @@ from typing import Literal
 
 from waypost.decision.engine import Rule
 from waypost.guards.judge import Check
-from waypost.mutations.reasoning import ReasoningFamily
+from waypost.mutations.reasoning import Lora, ReasoningFamily
 from waypost.mutations.shape import PLAIN, Shape
 from waypost.mutations.target import Target, Use, every
 from waypost.providers.provider import Endpoint, Provider
@@ -57,6 +57,7 @@ class Policy:
         choices: how a model is chosen, likewise; a rule without an entry has its own order.
         families: how models are told to think, by endpoint.
         reads: heads of the encoder that any shape or choice reads.
+        adapters: endpoint and adapter by the name that clients may ask for.
     """
 
     revision: str
@@ -77,10 +78,20 @@ class Policy:
     choices: Mapping[str, Choosing] = field(default_factory=dict[str, Choosing])
     families: Mapping[str, ReasoningFamily] = field(default_factory=dict[str, ReasoningFamily])
     reads: frozenset[str] = frozenset()
+    adapters: Mapping[str, tuple[str, Lora]] = field(default_factory=dict[str, tuple[str, Lora]])
 
     def checks(self, rule: Rule, endpoint: Endpoint) -> tuple[Check, ...]:
         """The guards of an endpoint for requests that a rule decides."""
         return self.guards.get(rule.key, self.guards.get("", {})).get(endpoint.name, ())
+
+    def named(self, model: str) -> tuple[Endpoint, Use] | None:
+        """What a client that names a model or an adapter asks for; None = it is neither."""
+        if model in self.endpoints:
+            return self.endpoints[model], Use()
+        if model in self.adapters:
+            name, lora = self.adapters[model]
+            return self.endpoints[name], Use(lora=lora)
+        return None
 
     def shape(self, rule: Rule) -> Shape:
         """How requests are shaped that a rule decides."""
@@ -90,5 +101,6 @@ class Policy:
         """Everything a request may be sent to: each endpoint in every way that any rule uses it."""
         uses = [(name, Use()) for name in self.endpoints]
         uses += (pair for shape in self.shapes.values() for pair in shape.uses.items())
+        uses += ((name, Use(lora=lora)) for name, lora in self.adapters.values())
         for name, use in dict.fromkeys(uses):
             yield from every(self.endpoints[name], use, self.families.get(name))

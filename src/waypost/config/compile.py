@@ -61,6 +61,7 @@ def compile_policy(document: schema.Document, book: Book, conditions: Conditions
         shapes=shapes.shapes,
         choices=shapes.choices,
         families=shapes.families,
+        adapters=shapes.adapters,
     )
     if findings.failed:
         return policy
@@ -256,6 +257,7 @@ def _revision(policy: Policy, lists: Lists) -> str:
         "block_style": policy.block_style,
         "shapes": {key: _values(shape) for key, shape in policy.shapes.items()},
         "choices": {key: _values(choice) for key, choice in policy.choices.items()},
+        "adapters": {name: [of, _values(lora)] for name, (of, lora) in policy.adapters.items()},
         "families": {name: _values(family) for name, family in policy.families.items()},
     }
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=_plain)

@@ -45,6 +45,7 @@ class Shapes:
         folder: relative paths start there.
         families: how each endpoint is told to think; one that is missing is not.
         levels: what they say about guards.
+        adapters: endpoint and adapter by the name that clients may ask for.
     """
 
     document: schema.Document
@@ -54,6 +55,7 @@ class Shapes:
     shapes: dict[str, Shape] = field(default_factory=dict[str, Shape])
     choices: dict[str, Choosing] = field(default_factory=dict[str, Choosing])
     levels: dict[str, Level] = field(default_factory=dict[str, Level])
+    adapters: dict[str, tuple[str, Lora]] = field(default_factory=dict[str, tuple[str, Lora]])
     catalogues: dict[File, Catalogue] = field(default_factory=dict[File, Catalogue])
 
     @classmethod
@@ -71,11 +73,26 @@ class Shapes:
                 path: Path = ("models", name, "reasoning_family")
                 remedy = nearest(block.reasoning_family, known)
                 book.findings.error(path, f"{block.reasoning_family!r} is no reasoning family", remedy)
+            made._adapters(name, block)
         if document.tools is not None:
             made.shapes[""] = Shape(
                 tools=document.tools, catalogue=made._catalogue(document.tools, ("tools",))
             )
         return made
+
+    def _adapters(self, name: str, block: schema.Model) -> None:
+        """Give adapters their names, which are those of models to clients."""
+        taken = {*self.book.declared["models"], *self.document.auto_model_names}
+        for number, lora in enumerate(block.loras):
+            path: Path = ("models", name, "loras", number, "name")
+            if lora.name in taken or lora.name in self.adapters:
+                self.book.findings.error(
+                    path, f"{lora.name!r} is the name of something else already", "choose another"
+                )
+            elif not lora.name.strip() or not lora.name.isprintable():
+                self.book.findings.error(path, "an adapter needs a printable name")
+            else:
+                self.adapters[lora.name] = name, lora
 
     def enter(
         self,

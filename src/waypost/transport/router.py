@@ -191,6 +191,10 @@ class Router:
     def _models(self) -> Iterator[tuple[str, str]]:
         yield from ((name, "waypost") for name in sorted(self._policy.auto_names))
         yield from ((name, endpoint.provider.name) for name, endpoint in self._policy.endpoints.items())
+        owners = {
+            name: self._policy.endpoints[of].provider.name for name, (of, _) in self._policy.adapters.items()
+        }
+        yield from owners.items()
 
     # --- request body
 
