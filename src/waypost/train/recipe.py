@@ -28,7 +28,9 @@ class Recipe:
     """
 
     steps: int = 3600
-    cycle: tuple[Task, ...] = ("topic", "guard", "topic", "personal", "topic", "guard", "topic")
+    cycle: tuple[Task, ...] = (
+        "topic", "guard", "personal", "topic", "guard", "topic", "personal", "topic", "guard",
+    )  # fmt: skip
     tokens: int = 2560
     rate: float = 3e-4
     head_rate: float = 2e-3
@@ -172,7 +174,7 @@ _FULL: Final = Course(
         Generated("tasks", "generate", 6500),
         Generated("personal", "generate", 6000),
     ),
-    recipe=Recipe(steps=7400, tokens=1536, average=0.999),
+    recipe=Recipe(steps=8400, tokens=1536, average=0.999),
     weights=(
         ("mmlu_pro", 4.0), ("mmlu", 2.0), ("clinc150", 0.6), ("hwu64", 0.6), ("banking77", 0.6),
         ("gpteacher_roleplay", 0.7), ("gsm8k", 0.6), ("medquad", 0.6), ("mbpp", 0.6),
