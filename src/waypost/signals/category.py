@@ -39,7 +39,7 @@ class Entry:
 
 @configurable
 class Category(Signal):
-    """Holds when this category suits the last user turn better than every other one."""
+    """Holds when this category suits what the user asks better than every other one."""
 
     kind: ClassVar[str] = "category"
 

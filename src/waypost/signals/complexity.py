@@ -11,7 +11,7 @@ from waypost.signals.labelled import lint_threshold
 
 @configurable
 class Complexity(Signal):
-    """Holds when the complexity head finds the last user turn hard enough."""
+    """Holds when the complexity head finds what the user asks hard enough."""
 
     kind: ClassVar[str] = "complexity"
 

@@ -13,7 +13,7 @@ from waypost.signals.wording import one_of
 
 @configurable
 class Domain(Signal):
-    """Holds when the last user turn is about one of the named domains."""
+    """Holds when what the user asks is about one of the named domains."""
 
     kind: ClassVar[str] = "domain"
 

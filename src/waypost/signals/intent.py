@@ -13,7 +13,7 @@ from waypost.signals.wording import one_of
 
 @configurable
 class Intent(Signal):
-    """Holds when the last user turn asks for one of the named tasks."""
+    """Holds when the user asks for one of the named tasks."""
 
     kind: ClassVar[str] = "intent"
 

@@ -13,7 +13,7 @@ MAX_EXAMPLES: Final = 1000
 
 @configurable
 class Similarity(Signal):
-    """Holds when the last user turn is near enough to examples, by the cosine of their embeddings."""
+    """Holds when what the user asks is near enough to examples, by the cosine of their embeddings."""
 
     kind: ClassVar[str] = "similarity"
 
