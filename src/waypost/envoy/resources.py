@@ -6,7 +6,7 @@ Rule 3: routing lives in RDS and CDS, so that a new policy never replaces the li
 """
 
 import ipaddress
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,9 +14,10 @@ from typing import Final
 from waypost.config.settings import Address, Settings, Timeouts
 from waypost.decision.engine import Route
 from waypost.envoy.replies import Document, local_replies
+from waypost.guards.judge import Check
 from waypost.policy import Policy
 from waypost.providers.chain import MAX_CHAIN, hop_id, within
-from waypost.providers.provider import Provider
+from waypost.providers.provider import DEFAULT_ZONE, Provider
 
 ROUTER_CLUSTER: Final = "waypost_router"
 UPSTREAM_CLUSTER: Final = "waypost_upstream"
@@ -156,7 +157,14 @@ def longest_chain(policies: Sequence[Policy]) -> int:
                 lengths.append(len(within(endpoints, rule.action.boundary)))
         if policy.unscannable.action == "reroute":
             lengths.append(sum(e.zone == policy.unscannable.zone for e in policy.endpoints.values()))
+        if any(check.action == "reroute" for check in _checks(policy)):
+            # Behind the default model come those inside (`journey.py`).
+            lengths.append(1 + sum(e.zone != DEFAULT_ZONE for e in policy.endpoints.values()))
     return min(max(lengths), MAX_CHAIN)
+
+
+def _checks(policy: Policy) -> Iterator[Check]:
+    return (check for of in policy.guards.values() for checks in of.values() for check in checks)
 
 
 def file_source(folder: Path) -> Document:
@@ -382,7 +390,7 @@ def _hop_targets(policies: Sequence[Policy]) -> dict[str, str]:
     return {
         hop_id(policy.revision, target.key): target.endpoint.provider.cluster
         for policy in policies
-        for endpoint in policy.endpoints.values()
+        for target in policy.targets()
     }
 
 

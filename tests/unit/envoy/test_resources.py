@@ -12,6 +12,10 @@ from waypost.config.settings import Address, Settings, Timeouts
 from waypost.decision.engine import SEMANTIC, Block, Respond, Route, Rule
 from waypost.decision.expr import All
 from waypost.envoy import resources as envoy
+from waypost.guards.judge import Check
+from waypost.mutations.reasoning import Lora
+from waypost.mutations.shape import Shape
+from waypost.mutations.target import Use
 from waypost.policy import Policy, Unscannable
 from waypost.providers.chain import MAX_CHAIN, hop_id
 from waypost.providers.provider import Endpoint, Provider, Secret
@@ -124,6 +128,14 @@ def test_a_reroute_of_unreadable_parts_may_walk_its_whole_zone() -> None:
     assert envoy.longest_chain([policy(*zone, unscannable=Unscannable("block", "internal"))]) == 1
 
 
+@pytest.mark.parametrize(("action", "length"), [("reroute", 3), ("block", 1), ("mask", 1)])
+def test_a_guard_that_reroutes_may_walk_the_default_model_and_all_inside(action: Any, length: int) -> None:
+    inside = [provider(f"p{n}", zone="internal") for n in range(2)]
+    checks = {"": {"m-out": (Check("pii", "pii", action),)}}
+
+    assert envoy.longest_chain([policy(provider("out"), *inside, guards=checks)]) == length
+
+
 def test_no_chain_is_longer_than_the_limit() -> None:
     zone = [provider(f"p{n}", zone="internal") for n in range(MAX_CHAIN + 3)]
 
@@ -151,6 +163,18 @@ def test_a_hop_that_names_nobody_ends_nowhere_and_never_at_the_first_hop_again()
     assert resolve(tree, {**headers, "x-envoy-attempt-count": "1"}) == envoy.NOWHERE_CLUSTER
     assert resolve(tree, {"x-envoy-attempt-count": "1"}) == envoy.NOWHERE_CLUSTER
     assert all(c["name"] != envoy.NOWHERE_CLUSTER for c in documents(policy(provider("a")))["cds"])
+
+
+def test_every_way_to_use_an_endpoint_has_a_hop_of_its_own() -> None:
+    uses = Shape(uses={"m-a": Use(lora=Lora(name="law"))})
+    made = policy(provider("a"), provider("b"), shapes={"one": uses})
+    tree = matcher(made)
+    keys = [target.key for target in made.targets()]
+
+    assert len(set(keys)) == 3
+    for key in keys:
+        found = resolve(tree, {"x-waypost-hop-1": hop_id("r1", key)})
+        assert found == provider("b" if key == "m-b" else "a").cluster
 
 
 def test_a_request_in_flight_keeps_the_hops_of_its_revision() -> None:
