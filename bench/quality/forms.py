@@ -4,10 +4,10 @@
     python -m bench.quality.forms --write     # and bench/quality/results/forms.md
 
 `data/forms.jsonl` holds the pairs, judged by hand: `same` = the word is the keyword in another form, in the
-sense a rule would list it for. A derived word (`trader`, `investment`, `clinical`) is not. `half` = `tuned`:
-the rules were chosen on these pairs. `held_out`: written after the rules were fixed, for keywords drawn by lot
-from the vocabulary of public texts, with look-alikes from there; nothing was changed for them. `base`:
-the keyword is written as a dictionary has it, not as a plural or as a form of a verb.
+sense a rule would list it for. A derived word (`trader`, `investment`, `clinical`) is not. `half` =
+`tuned`: the rules were chosen on these pairs. `held_out`: written after the rules were fixed, for keywords
+drawn by lot from the vocabulary of public texts, with similar words from there; nothing was changed for them.
+`base`: the keyword is written as a dictionary has it, not as a plural or as a form of a verb.
 """
 
 import argparse

@@ -90,6 +90,8 @@ _NO_PLURAL: Final = frozenset(
     advice cash compliance equipment evidence gold hardware health homework housing information jewellery
     knowledge litigation luggage malware money news privacy progress ransomware software spyware
     staff traffic weather wealth welfare
+    accounting banking billing clothing engineering funding hacking lending marketing nursing phishing pricing
+    testing trading
     asap able best better confidential corporate critical current digital economic encrypted external
     federal financial high immediate internal last late latest legal live local low medical mental
     military monthly national nuclear only personal physical political private proprietary public
@@ -112,7 +114,7 @@ _ONE_SYLLABLE: Final = re.compile("(?:qu|[^aeiou])*[aeiou][^aeiouwxy]")
 _DOUBLING: Final = re.compile(".*[^aeiou][aeiou][bglmprt]")
 _HISSING: Final = ("s", "x", "z", "ch", "sh")
 _NO_VERB: Final = (
-    *("ing", "ed", "ous", "ful", "less", "ness", "ity", "ism", "ist", "ship", "hood", "ology", "ancy"),
+    *("ing", "ed", "ous", "less", "ness", "ity", "ism", "ship", "hood", "ology", "ancy"),
     *("ency", "ssion", "sis", "us", "graphy", "able", "ible", "ical", "ician", "ware", "ics"),
 )
 """Endings of nouns, adjectives and finished verb forms, which take no -ed and no -ing."""

@@ -226,7 +226,7 @@ class KeywordMatch(TextSignal):
         spots = self._spots(request)
         if not spots:
             return self._unless_unfinished(request, self._nothing)
-        words = tuple(sorted(spots, key=lambda word: _place(spots[word][0])))
+        words = sorted(spots, key=lambda word: _place(spots[word][0]))
         matches = _matches(words, spots)
         if len(words) < self._needed:
             return self._unless_unfinished(request, Verdict(None, 0.0, self._short(words), matches))

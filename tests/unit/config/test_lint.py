@@ -125,7 +125,7 @@ def test_near_forms_of_a_guarding_keyword(tmp_path: Path, terms: tuple[str, ...]
         ("NDA",),
         ("SALARY",),
         ("covid-19", "gpt4", "'12'", "C++"),
-        ("encrypted", "news"),
+        ("encrypted", "news", "trading"),
         ("terminated",),
         ("trade", "trades"),
         ("transfer", "transfers", "transferred"),
