@@ -292,7 +292,7 @@ def _send(
     seen = yield from _learn(policy, request, decision.rule, checks, tools, seen)
     selection, key = yield from _select(policy, request, chosen, decision.rule, seen)
     if not selection.chain:
-        return _nobody(selection, decision, seen)
+        return _nobody(policy, selection, decision, seen)
     ruling = _ruling(policy, selection, spare, checks, seen)
     if ruling.decided is not None:
         return _guarded(ruling.decided, ruling.findings, seen)
@@ -358,12 +358,16 @@ def _select(
     return choosing.select(facts, chosen.boundary), facts.key if choosing.sticky else None
 
 
-def _nobody(selection: Selection, decision: Decision, seen: Seen) -> Refuse:
+def _nobody(policy: Policy, selection: Selection, decision: Decision, seen: Seen) -> Refuse:
     """The refusal where the chain is empty: the request asks too much, or nobody is inside."""
     if selection.lacks:
         message = f"No model of rule {decision.rule.name!r} can serve it: {', '.join(selection.lacks)}."
         return Refuse(400, "no_capable_model", message, decision, *seen, selection=selection)
-    if any(each.eliminated for each in selection.considered):
+    inside = any(
+        selection.boundary is None or policy.endpoints[each.endpoint].zone in selection.boundary
+        for each in selection.considered
+    )
+    if inside:
         message = f"No model of rule {decision.rule.name!r} is within its limits."
         return Refuse(503, "no_model_within_limits", message, decision, *seen, selection=selection)
     message = f"No endpoint inside the boundary of rule {decision.rule.name!r} can serve this request."

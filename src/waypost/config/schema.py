@@ -93,10 +93,10 @@ class Provider:
 class Price:
     """Price in US dollars per million tokens."""
 
-    input: Annotated[float, Field(ge=0)]
+    input: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     """Of what is sent."""
 
-    output: Annotated[float, Field(ge=0)]
+    output: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     """Of what comes back."""
 
 
@@ -171,7 +171,7 @@ class Pick(Reasons):
     model: Text
     """Logical model, or a provider that has exactly one."""
 
-    score: Annotated[float, Field(ge=0)] | None = None
+    score: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     """How well it suits; the methods `scored` and `cheapest_above` weigh it."""
 
     percent: Annotated[float, Field(ge=0, le=100)] | None = None
@@ -302,7 +302,7 @@ class ModelScore(Reasons):
     model: Text
     """Logical model."""
 
-    score: Annotated[float, Field(ge=0)]
+    score: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     """Higher is better."""
 
     percent: Annotated[float, Field(ge=0, le=100)] | None = None

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from waypost.request.chat import ChatRequest
+from waypost.request.text import read
 from waypost.selection.base import Candidate, Facts, Method, Selection
 from waypost.selection.capabilities import Capability, needs, output_tokens
 from waypost.selection.methods import select
@@ -34,10 +35,12 @@ class Choosing:
     def facts(self, request: ChatRequest, p_hard: float | None) -> Facts:
         """What the request itself says; who asks adds what is remembered.
 
-        Tokens are estimated by bytes, four each.
+        Tokens are estimated by bytes of what can be read, four each; a picture counts for nothing.
         """
+        parts = (part for part in read(request, "all") if not part.again)
+        size = sum(len(part.text.encode(errors="replace")) for part in parts)
         return Facts(
-            prompt_tokens=len(request.original) // _BYTES_PER_TOKEN,
+            prompt_tokens=-(-size // _BYTES_PER_TOKEN),
             output_tokens=output_tokens(request),
             needs=needs(request, self.requires),
             p_hard=p_hard,
