@@ -12,7 +12,7 @@ from waypost.decision.engine import EXPLICIT, GUARD, PII, Block, Decision, Respo
 from waypost.decision.expr import All, missing, resolve
 from waypost.guards.judge import Check, Finding, Ruling, Unread, judge
 from waypost.mutations.mask import Find, Masked, mask
-from waypost.mutations.shape import PLAIN, Shape, Shaped, shaped
+from waypost.mutations.shape import PLAIN, UNSHAPED, Shape, Shaped, shaped
 from waypost.mutations.target import Target, Use, target
 from waypost.mutations.tools import Wanted, choose, wanted
 from waypost.needs import Ask, Encode, Failed, Recall, Remembered
@@ -20,8 +20,8 @@ from waypost.policy import Policy
 from waypost.providers.chain import MAX_CHAIN, within
 from waypost.providers.provider import DEFAULT_ZONE, Endpoint
 from waypost.request.ask import focus
-from waypost.request.text import read
 from waypost.request.chat import ChatRequest
+from waypost.request.text import read
 from waypost.selection.base import Selection, static
 from waypost.signals.base import SCANNING, Encoded, Examples, FailureCode, Signal, Verdict, Verdicts
 from waypost.signals.pii import PiiDetection
@@ -51,7 +51,7 @@ class Forward:
     masked: Masked | None = None
     restore: bool = False
     targets: tuple[Target, ...] = ()
-    shaped: Shaped = Shaped()
+    shaped: Shaped = UNSHAPED
     shape: Shape = PLAIN
     conversation: str | None = None
 

@@ -255,8 +255,8 @@ class Shaping:
     """Tools that the request carries. Default: `tools` of the file."""
 
     select: str | dict[str, Any] | None = None
-    """How a model is chosen: `static` (in order), `scored`, `cheapest_above` or `canary`, or a block with this
-    `type`."""
+    """How a model is chosen: `static` (in order), `scored`, `cheapest_above` or `canary`, or a block with
+    this `type`."""
 
     sticky: bool | Sticky = False
     """Whether a conversation keeps its model."""

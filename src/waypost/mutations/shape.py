@@ -56,7 +56,7 @@ class Shaped:
 
     Attributes:
         body: None = as the client sent it.
-        prompted: a system prompt was put in.
+        prompted: the system prompt is there.
         adjustments: parameters that are not as the client sent them.
         tools: what became of the tools; None = they were not looked at.
     """
@@ -65,6 +65,10 @@ class Shaped:
     prompted: bool = False
     adjustments: tuple[Adjustment, ...] = ()
     tools: Chosen | None = None
+
+
+UNSHAPED: Final = Shaped()
+"""As the client sent it."""
 
 
 def shaped(original: bytes, masks: tuple[Edit, ...], shape: Shape, tools: Chosen | None) -> Shaped:
@@ -79,19 +83,20 @@ def shaped(original: bytes, masks: tuple[Edit, ...], shape: Shape, tools: Chosen
     body = splice(original, masks)
     if tools is not None and tools.edits:
         body = splice(body, tools.edits)
-    prompt: tuple[Edit, ...] = ()
+    prompted = False
     adjustments: tuple[Adjustment, ...] = ()
     if shape.prompt or shape.parameters is not None:
         document = read(body)
+        prompted = bool(shape.prompt) and "messages" in document
         prompt = system_prompt_edits(shape.prompt, shape.mode, document)
         changes: tuple[Edit, ...] = ()
         if shape.parameters is not None:
             changes, adjustments = parameter_edits(shape.parameters, document)
         body = splice(body, (*prompt, *changes))
-    return Shaped(None if body is original else body, bool(shape.prompt), adjustments, tools)
+    return Shaped(None if body is original else body, prompted, adjustments, tools)
 
 
 def read(body: bytes) -> dict[str, Any]:
-    """A body that was parsed before, as plain values."""
-    document: dict[str, Any] = json.loads(body)
+    """A body that was parsed before, as plain values; numbers are floats, as the parser read them."""
+    document: dict[str, Any] = json.loads(body, parse_int=float)
     return document
