@@ -17,6 +17,9 @@ from waypost.mutations.target import Use
 from waypost.mutations.tools import Catalogue, Chosen, ToolSettings
 
 
+_NO_HEADERS: Final = Headers()
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """What a rule or category says about requests it routes.
@@ -33,8 +36,8 @@ class Shape:
     prompt: str = ""
     mode: Mode = "insert"
     parameters: RequestParameters | None = None
-    request: Headers = Headers()
-    response: Headers = Headers()
+    request: Headers = _NO_HEADERS
+    response: Headers = _NO_HEADERS
     tools: ToolSettings | None = None
     catalogue: Catalogue | None = field(default=None, repr=False)
     uses: Mapping[str, Use] = field(default_factory=dict[str, Use])
