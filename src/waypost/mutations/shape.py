@@ -16,7 +16,6 @@ from waypost.mutations.system_prompt import Mode, system_prompt_edits
 from waypost.mutations.target import Use
 from waypost.mutations.tools import Catalogue, Chosen, ToolSettings
 
-
 _NO_HEADERS: Final = Headers()
 
 
