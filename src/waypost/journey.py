@@ -4,26 +4,26 @@
 ext_proc, the CLI, the admin API and the tests drive the same code. It does no I/O.
 """
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, NamedTuple, assert_never
+from typing import Any, Final, assert_never
 
+from waypost.asking import Seen, learn, look, wanted_tools
 from waypost.decision.engine import EXPLICIT, GUARD, PII, Block, Decision, Respond, Route, Rule, conclude
-from waypost.decision.expr import All, missing, resolve
+from waypost.decision.expr import All
 from waypost.guards.judge import Check, Finding, Ruling, Unread, judge
 from waypost.mutations.mask import Find, Masked, mask
 from waypost.mutations.shape import PLAIN, UNSHAPED, Shape, Shaped, shaped
 from waypost.mutations.target import Target, Use, target
-from waypost.mutations.tools import Wanted, choose, wanted
-from waypost.needs import Ask, Encode, Failed, Recall, Remembered
+from waypost.mutations.tools import Wanted, choose
+from waypost.needs import Ask, Failed, Recall, Remembered
 from waypost.policy import Policy
 from waypost.providers.chain import MAX_CHAIN, within
 from waypost.providers.provider import DEFAULT_ZONE, Endpoint
-from waypost.request.ask import focus
 from waypost.request.chat import ChatRequest
 from waypost.request.text import read
 from waypost.selection.base import Selection, static
-from waypost.signals.base import SCANNING, Encoded, Examples, FailureCode, Signal, Verdict, Verdicts
+from waypost.signals.base import Encoded, FailureCode, Verdicts
 from waypost.signals.pii import PiiDetection
 
 
@@ -111,7 +111,7 @@ def route(policy: Policy, request: ChatRequest) -> Journey:
     """
     explicit = _explicit(policy, request)
     rules = considered(policy, request)
-    seen = yield from _look(policy, request, rules)
+    seen = yield from look(policy, request, rules)
     decision = conclude(rules, seen.verdicts)
     unanswered = _unanswered(decision, seen.verdicts)
     unreadable = unanswered == "unscannable"
@@ -133,114 +133,6 @@ def route(policy: Policy, request: ChatRequest) -> Journey:
             return (yield from _send(policy, request, chosen, decision, seen))
         case _:
             assert_never(decision.rule.action)
-
-
-class Seen(NamedTuple):
-    """What is known of a request.
-
-    Attributes:
-        encoded: None = no question needed the encoder.
-    """
-
-    verdicts: Verdicts
-    encoded: Encoded | Failed | None
-
-
-def _look(policy: Policy, request: ChatRequest, rules: Sequence[Rule]) -> Generator[Ask[Any], Any, Seen]:
-    """Ask what the rules need: questions that need no model first, then the encoder, once, for the rest."""
-    verdicts: dict[str, Verdict] = {}
-    learned = _ask_free(policy, request, rules, verdicts)
-    if not learned:
-        return Seen(verdicts, None)
-    # Whatever the rules will say, guards may want to know more of the same texts: one pass answers all.
-    names = dict.fromkeys((*learned, *policy.learned_guards))
-    tools = dict.fromkeys(each.examples for each in _tools(policy, request) if each.examples is not None)
-    signals = [policy.signals[name] for name in names]
-    encoded: Encoded | Failed = yield from need_of(request, signals, policy.reads, tuple(tools))
-    _ask_learned(policy, request, rules, verdicts, encoded)
-    return Seen(verdicts, encoded)
-
-
-def _tools(policy: Policy, request: ChatRequest) -> Iterator[Wanted]:
-    """Every choice of tools that any rule may leave open."""
-    for shape in {id(shape.tools): shape for shape in policy.shapes.values()}.values():
-        if (found := wanted_tools(shape, request)) is not None:
-            yield found
-
-
-def need_of(
-    request: ChatRequest,
-    signals: Sequence[Signal],
-    heads: frozenset[str] = frozenset(),
-    likened: Sequence[Examples] = (),
-) -> Encode:
-    """One need for all of these learned signals: the union of their heads, every text once.
-
-    Args:
-        request: what the texts are taken from.
-        signals: questions.
-        heads: asked for besides.
-        likened: examples that the focus is compared with besides.
-    """
-    heads = heads.union(*(signal.heads for signal in signals), {"similarity"} if likened else ())
-    scan = dict.fromkeys(text for signal in signals for text in signal.scanned(request))
-    examples = dict.fromkeys((*(e for signal in signals for e in signal.likened), *likened))
-    return Encode(heads, focus(request) if heads - SCANNING else "", tuple(scan), tuple(examples))
-
-
-def _ask_free(
-    policy: Policy, request: ChatRequest, rules: Sequence[Rule], verdicts: dict[str, Verdict]
-) -> list[str]:
-    """Answer every open model-free question up to the first rule that surely holds.
-
-    Returns the questions on the way that only the encoder can answer.
-    """
-    tried: set[str] = set()
-
-    def ask(name: str) -> None:
-        if name in tried:
-            return
-        tried.add(name)
-        signal = policy.signals[name]
-        verdict = signal.early(request) if signal.heads else signal.evaluate(request, None)
-        if verdict is not None:
-            verdicts[name] = verdict
-
-    learned: dict[str, None] = {}
-    for rule in rules:  # pragma: no branch  the last rule always holds
-        value = resolve(rule.when, verdicts, ask)
-        if value:
-            break
-        if value is None:
-            open_questions = list(missing(rule.when, verdicts))
-            learned |= dict.fromkeys(open_questions)
-            if not open_questions and rule.on_error == "closed":
-                break
-    return list(learned)
-
-
-def _ask_learned(
-    policy: Policy,
-    request: ChatRequest,
-    rules: Sequence[Rule],
-    verdicts: dict[str, Verdict],
-    encoded: Encoded | Failed,
-) -> None:
-    """Answer what the encoder can; what it could not is a failed verdict, settled by `on_error`."""
-
-    def ask(name: str) -> None:
-        verdicts[name] = _answered(policy, request, name, encoded)
-
-    for rule in rules:  # pragma: no branch  the last rule always holds
-        value = resolve(rule.when, verdicts, ask)
-        if value or (value is None and rule.on_error == "closed"):
-            break
-
-
-def _answered(policy: Policy, request: ChatRequest, name: str, encoded: Encoded | Failed | None) -> Verdict:
-    if isinstance(encoded, Failed):
-        return Verdict(None, 0.0, f"not answered: {encoded.reason}", failed="engine")
-    return policy.signals[name].evaluate(request, encoded)
 
 
 def considered(policy: Policy, request: ChatRequest) -> tuple[Rule, ...]:
@@ -285,11 +177,11 @@ def _send(
 ) -> Generator[Ask[Any], Any, Outcome]:
     """Learn what is still open, choose who gets it, hear the guards of each, and shape what leaves."""
     shape = policy.shape(decision.rule)
-    spare = _spare(policy, chosen)
-    ends = [*(policy.endpoints[name] for name in chosen.endpoints), *spare]
-    checks = {e.name: policy.checks(decision.rule, e) for e in ends}
+    checks = {name: policy.checks(decision.rule, policy.endpoints[name]) for name in chosen.endpoints}
+    spare = _spare(policy, chosen, checks)
+    checks |= {e.name: policy.checks(decision.rule, e) for e in spare}
     tools = wanted_tools(shape, request)
-    seen = yield from _learn(policy, request, decision.rule, checks, tools, seen)
+    seen = yield from learn(policy, request, decision.rule, checks, tools, seen)
     selection, key = yield from _select(policy, request, chosen, decision.rule, seen)
     if not selection.chain:
         return _nobody(policy, selection, decision, seen)
@@ -313,11 +205,6 @@ def _send(
         shape,
         key,
     )
-
-
-def wanted_tools(shape: Shape, request: ChatRequest) -> Wanted | None:
-    """The choice of tools that a shape leaves open; None = there is none."""
-    return None if shape.tools is None else wanted(shape.tools, request, focus(request), shape.catalogue)
 
 
 def _cosines(tools: Wanted, seen: Seen) -> Sequence[float] | None:
@@ -374,62 +261,16 @@ def _nobody(policy: Policy, selection: Selection, decision: Decision, seen: Seen
     return Refuse(503, "no_endpoint_in_boundary", message, decision, *seen)
 
 
-def _spare(policy: Policy, chosen: Route) -> tuple[Endpoint, ...]:
+def _spare(policy: Policy, chosen: Route, checks: Mapping[str, tuple[Check, ...]]) -> tuple[Endpoint, ...]:
     """Who gets what none of the chain may have: the default model, then those inside, in file order."""
+    every = (check for each in checks.values() for check in each)
+    if policy.unscannable.action != "reroute" and all(check.action != "reroute" for check in every):
+        return ()
     names = () if policy.default_model is None else (policy.default_model,)
     others = [policy.endpoints[name] for name in names]
     others += (e for e in policy.endpoints.values() if e.zone != DEFAULT_ZONE)
     inside = within(others, chosen.boundary)
     return tuple({e.name: e for e in inside if e.name not in chosen.endpoints}.values())[:MAX_CHAIN]
-
-
-def _learn(
-    policy: Policy,
-    request: ChatRequest,
-    rule: Rule,
-    checks: Mapping[str, tuple[Check, ...]],
-    tools: Wanted | None,
-    seen: Seen,
-) -> Generator[Ask[Any], Any, Seen]:
-    """Answer what guards, choice and tools still ask; the encoder is asked only if it was not before."""
-    asked = dict.fromkeys(check for each in checks.values() for check in each)
-    verdicts, encoded = dict(seen.verdicts), seen.encoded
-    learned = _open(policy, request, tuple(asked), verdicts)
-    choosing = policy.choices.get(rule.key)
-    heads = policy.shape(rule).heads
-    if choosing is not None:
-        heads |= choosing.method.heads
-    examples = (tools.examples,) if tools is not None and tools.examples is not None else ()
-    if encoded is None and (learned or heads or examples):
-        encoded = yield from need_of(request, [policy.signals[n] for n in learned], heads, examples)
-    for name in learned:
-        verdicts[name] = _answered(policy, request, name, encoded)
-    return Seen(verdicts, encoded)
-
-
-def _open(
-    policy: Policy, request: ChatRequest, checks: Sequence[Check], verdicts: dict[str, Verdict]
-) -> list[str]:
-    """Questions of guards that only the encoder can answer; the others are answered at once.
-
-    What is to be masked is looked for to the end: a first find is enough to say yes, not to mask the rest.
-    """
-    learned: dict[str, None] = {}
-    for check in checks:
-        signal = policy.signals[check.signal]
-        if signal.heads and check.action in _MASKING:
-            verdicts.pop(check.signal, None)
-            learned[check.signal] = None
-        elif check.signal not in verdicts and check.signal not in learned:
-            verdict = signal.early(request) if signal.heads else signal.evaluate(request, None)
-            if verdict is None:
-                learned[check.signal] = None
-            else:
-                verdicts[check.signal] = verdict
-    return list(learned)
-
-
-_MASKING: Final = frozenset({"mask", "mask_restore"})
 
 
 def _ruling(
@@ -442,7 +283,7 @@ def _ruling(
     """What guards make of the chain; where all of it was rerouted, of those behind it."""
     unread = Unread(policy.unscannable.zone if policy.unscannable.action == "reroute" else None)
     first = judge(selection.chain, lambda e: checks[e.name], seen.verdicts, unread)
-    if first.chain or first.decided is None or first.decided.action != "reroute":
+    if first.chain or not first.rerouted:
         return first
     second = judge(spare, lambda e: checks[e.name], seen.verdicts, unread)
     return replace(

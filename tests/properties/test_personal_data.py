@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waypost.journey import need_of
+from waypost.asking import need_of
 from waypost.signals.base import Encoded, Span
 from waypost.signals.pii import PiiDetection, merged
 from waypost.testing.policies import chat

@@ -1,8 +1,9 @@
 import pytest
 
+from waypost.asking import need_of
 from waypost.decision.engine import EXPLICIT, SEMANTIC, Block, Respond, Route, Rule
 from waypost.decision.expr import All, Any, Is
-from waypost.journey import Forward, Refuse, considered, known_model, need_of, route
+from waypost.journey import Forward, Refuse, considered, known_model, route
 from waypost.needs import Encode, Failed
 from waypost.policy import Policy, Unscannable
 from waypost.providers.chain import MAX_CHAIN

@@ -54,6 +54,7 @@ class Ruling:
     Attributes:
         chain: who may get the request, in order; empty = nobody may.
         decided: the check that refuses the request; None while somebody is left.
+        rerouted: nobody is left, and others than the chain may be asked.
         masks: questions whose finds must be masked before it leaves.
         restore: what was masked is put back into the answer.
         annotations: questions whose score is to be told.
@@ -66,6 +67,7 @@ class Ruling:
     restore: bool = False
     annotations: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
+    rerouted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,11 @@ class Unread:
 
     def clears(self, failed: FailureCode | None, endpoint: Endpoint) -> bool:
         """Whether an unanswered question does not stand against this endpoint."""
-        return failed == "unscannable" and self.zone is not None and endpoint.zone == self.zone
+        return self.reroutes(failed) and endpoint.zone == self.zone
+
+    def reroutes(self, failed: FailureCode | None) -> bool:
+        """Whether an unanswered question sends the request elsewhere, whatever the guard's own action is."""
+        return failed == "unscannable" and self.zone is not None
 
 
 def judge(
@@ -110,7 +116,8 @@ def judge(
             notes |= dict.fromkeys(c.signal for c in hits if c.action == "annotate")
             continue
         last = last or barring
-        if not kept and barring.action != "reroute":
+        moves = barring.action == "reroute" or unread.reroutes(verdicts[barring.signal].failed)
+        if not kept and not moves:
             return Ruling((), barring, findings=tuple(findings))
     return Ruling(
         tuple(kept),
@@ -119,6 +126,7 @@ def judge(
         "mask_restore" in masks.values(),
         tuple(notes),
         tuple(findings),
+        rerouted=not kept and last is not None,
     )
 
 

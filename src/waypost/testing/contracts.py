@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 
+from waypost.asking import need_of
 from waypost.configurable import schema
-from waypost.journey import need_of
 from waypost.needs import Encode, Failed
 from waypost.request.chat import ChatRequest, Identity, Message, Part
 from waypost.signals.base import Encoded, Signal, Verdict

@@ -86,7 +86,8 @@ def test_equal_settings_share_one_question(tmp_path: Path) -> None:
     text = "zones: {external: {pii: {action: mask}}, internal: {pii: {action: block}}}\n"
     policy = made(tmp_path, text)
     first, second = check(policy, "outside"), check(policy, "inside")
-    assert first is not None and second is not None
+    assert first is not None
+    assert second is not None
     assert first.signal == second.signal
     assert (first.action, second.action) == ("mask", "block")
 

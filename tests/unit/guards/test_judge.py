@@ -12,6 +12,7 @@ from waypost.testing.policies import endpoints
 
 KNOWN = endpoints({"gpt": "external", "claude": "external", "onprem": "internal"})
 YES = Verdict("EMAIL_ADDRESS", 0.9, "Contains PII: EMAIL_ADDRESS")
+NOWHERE = Unread()
 NO = Verdict(None, 0.0, "No PII found")
 
 
@@ -27,7 +28,7 @@ def ruled(
     names: Iterable[str],
     checks: dict[str, tuple[Check, ...]],
     *,
-    unread: Unread = Unread(),
+    unread: Unread = NOWHERE,
     **verdicts: Verdict,
 ) -> Ruling:
     return judge([KNOWN[name] for name in names], lambda e: checks.get(e.name, ()), verdicts, unread)
@@ -84,7 +85,7 @@ def test_nobody_left_names_the_check_that_came_first() -> None:
 
 
 @pytest.mark.parametrize(("action", "restore"), [("mask", False), ("mask_restore", True)])
-def test_what_is_masked_for_one_is_masked_for_the_whole_chain(action: PiiAction, restore: bool) -> None:
+def test_what_is_masked_for_one_is_masked_for_the_whole_chain(action: PiiAction, *, restore: bool) -> None:
     ruling = ruled(("onprem", "gpt"), {"gpt": (pii(action),)}, pii=YES)
     assert names(ruling.chain) == ["onprem", "gpt"]
     assert (ruling.masks, ruling.restore) == (("pii",), restore)
@@ -124,3 +125,18 @@ def test_two_guards_of_one_endpoint_both_count() -> None:
     assert attacked.decided == checks["gpt"][1]
     clean = ruled(("gpt",), checks, pii=YES, attack=Verdict(None, 0.1, "P(attack)=0.10"))
     assert clean.masks == ("pii",)
+
+
+@pytest.mark.parametrize("action", ["block", "mask", "reroute"])
+def test_what_nobody_can_read_goes_to_its_zone_whatever_the_guard_would_do(action: PiiAction) -> None:
+    checks = {name: (pii(action),) for name in KNOWN}
+    ruling = ruled(("gpt", "onprem"), checks, unread=Unread("internal"), pii=failed("unscannable"))
+    assert names(ruling.chain) == ["onprem"]
+    nobody = ruled(("gpt",), checks, unread=Unread("internal"), pii=failed("unscannable"))
+    assert nobody.rerouted
+    assert nobody.decided == checks["gpt"][0]
+
+
+def test_a_block_leaves_nobody_to_be_asked_and_a_reroute_does() -> None:
+    assert not ruled(("gpt",), {"gpt": (pii("block"),)}, pii=YES).rerouted
+    assert ruled(("gpt",), {"gpt": (pii("reroute"),)}, pii=YES).rerouted

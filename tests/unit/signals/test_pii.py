@@ -1,6 +1,6 @@
 import pytest
 
-from waypost.journey import need_of
+from waypost.asking import need_of
 from waypost.request.chat import ChatRequest, Message, Part
 from waypost.signals.base import Encoded, Scan, Span, Verdict
 from waypost.signals.candidates import Budget
