@@ -59,7 +59,7 @@ def settings(draw: st.DrawFn) -> ToolSettings:
     )
 
 
-@given(settings(), bodies, random=st.randoms(use_true_random=False), works=st.booleans())
+@given(given_=settings(), body=bodies, random=st.randoms(use_true_random=False), works=st.booleans())
 def test_what_leaves(given_: ToolSettings, body: dict[str, Any], random: Any, *, works: bool) -> None:
     request = parse(json.dumps(body, indent=1).encode())
     open_ = wanted(given_, request, "please search_web for a", STOCK)

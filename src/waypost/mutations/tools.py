@@ -355,11 +355,12 @@ def _names(value: object) -> Iterator[str]:
         found = waiting.pop()
         if isinstance(found, list):
             waiting += cast("list[object]", found)
-        members = _object(found)
-        name = members.get("name", members.get("type"))
-        if isinstance(name, str):
-            yield name
-        waiting += [each for each in members.values() if not isinstance(each, str)]
+        else:
+            members = _object(found)
+            name = members.get("name", members.get("type"))
+            if isinstance(name, str):
+                yield name
+            waiting += [each for each in members.values() if not isinstance(each, str)]
 
 
 # --- behind it --------------------------------------------------------------------------------------------
