@@ -155,7 +155,8 @@ def _cases(policy: Policy, findings: Findings) -> Sequence[Case]:
     """
     cases: list[Case] = []
     is_complete = not findings.failed
-    rules = [rule.name for rule in policy.rules]
+    guards = {check.guard for by in policy.guards.values() for checks in by.values() for check in checks}
+    rules = [*(rule.name for rule in policy.rules), *sorted(guards)]
     categories = [rule.category for rule in policy.rules if rule.category]
     endpoints = [*policy.endpoints, *policy.providers, SEMANTIC]
     models = [*policy.auto_names, *policy.endpoints]

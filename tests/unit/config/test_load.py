@@ -187,3 +187,11 @@ def test_secret_does_not_print_itself(tmp_path: Path) -> None:
     key = loaded.policy.providers["cloud"].api_key
     assert key is not None
     assert key.reveal() == ENVIRON["KEY"]
+
+
+def test_a_case_may_expect_a_guard_that_there_is(tmp_path: Path) -> None:
+    expected = "test_cases:\n  - {{input: a, expected_rule: {}}}\n"
+    assert problems(tmp_path, expected.format("pii")) == []  # the default of external zones
+    assert problems(tmp_path, "prompt_guard: {enabled: true}\n" + expected.format("prompt_guard")) == []
+    (problem,) = problems(tmp_path, expected.format("prompt_guard"))
+    assert problem.message == "'prompt_guard' does not exist"
