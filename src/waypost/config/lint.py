@@ -237,7 +237,7 @@ def _near_forms(
             shown = ", ".join(repr(form) for form in absent[:_SHOWN])
             message = f"rule {rule.name!r} does not see {shown}{more}: near forms of its keywords"
             place = (*paths[name][0], "keywords" if signal.keywords else "lists")
-            findings.warn(place, message, "write `forms: inflected`, or add the forms that matter")
+            findings.note(place, message, "write `forms: inflected`, or add the forms that matter")
 
 
 def _asserted(expr: Expr) -> Iterator[str]:
