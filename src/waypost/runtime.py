@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +14,7 @@ from waypost.mutations.target import Target
 from waypost.needs import Encode, Failed
 from waypost.observe.audit import AuditLog
 from waypost.policy import Policy
-from waypost.signals.base import Encoded
+from waypost.signals.base import Encoded, Examples
 from waypost.transport.driver import Ports
 from waypost.transport.fronts import Front, listen
 from waypost.transport.router import Router, Routing
@@ -80,7 +80,7 @@ class Classifiers:
         if self._encoder is None:
             self._encoder = Encoder.open(self._settings, self._foreign)
         if policy is not None:
-            self._encoder.prepare(e for signal in policy.signals.values() for e in signal.likened)
+            self._encoder.prepare(_examples(policy))
         return self._encoder
 
     def close(self) -> None:
@@ -90,14 +90,30 @@ class Classifiers:
 
 
 def asks_classifiers(policy: Policy) -> bool:
-    """Whether any question of a policy reads a head; without one, the classifiers are never loaded."""
-    return any(signal.heads for signal in policy.signals.values())
+    """Whether anything in a policy reads a head; where nothing does, the classifiers are never loaded."""
+    return bool(_heads(policy))
 
 
 def checkpoints(policy: Policy, settings: Settings) -> Mapping[str, ForeignModel]:
     """Checkpoints of somebody else's that a question of the policy is put to, by head."""
-    asked = {head for signal in policy.signals.values() for head in signal.heads}
+    asked = _heads(policy)
     return {head: model for head, model in settings.foreign.items() if head in asked}
+
+
+def _heads(policy: Policy) -> frozenset[str]:
+    """What questions, choices and edits read."""
+    compares = any(shape.tools and shape.tools.mode != "off" for shape in policy.shapes.values())
+    likeness = {"similarity"} if compares else set[str]()
+    return policy.reads.union(likeness, *(signal.heads for signal in policy.signals.values()))
+
+
+def _examples(policy: Policy) -> Iterator[Examples]:
+    """Texts that requests are compared with, whoever sends them."""
+    for signal in policy.signals.values():
+        yield from signal.likened
+    for shape in policy.shapes.values():
+        if shape.catalogue is not None:
+            yield shape.catalogue.examples
 
 
 @asynccontextmanager

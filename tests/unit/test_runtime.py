@@ -16,6 +16,8 @@ from waypost.config.settings import Settings
 from waypost.encoder.engine import Encoder
 from waypost.encoder.settings import EncoderSettings, ForeignModel
 from waypost.errors import EngineError
+from waypost.mutations.shape import Shape
+from waypost.mutations.tools import Catalogue, Stocked, ToolSettings
 from waypost.needs import Encode, Failed
 from waypost.providers.chain import hop_id
 from waypost.runtime import REVISIONS, Classifiers, Policies, asks_classifiers, checkpoints, worker
@@ -147,6 +149,27 @@ NEED = Encode(frozenset({"domain"}), "math")
 def test_only_a_policy_with_learned_questions_asks_the_classifiers() -> None:
     assert asks_classifiers(ASKING)
     assert not asks_classifiers(replace(POLICY, signals={"k": KeywordMatch(keywords=("a",))}))
+
+
+CATALOGUE = Catalogue.of([Stocked("add", "add two numbers", "{}"), Stocked("stop", "stop it", "{}")])
+ADDING = Shape(tools=ToolSettings(mode="add", catalogue=Path("tools.json")), catalogue=CATALOGUE)
+
+
+def test_a_choice_and_edits_may_ask_the_classifiers_too() -> None:
+    assert asks_classifiers(replace(POLICY, reads=frozenset({"complexity"})))
+    assert asks_classifiers(replace(POLICY, shapes={"rule": ADDING}))
+    assert asks_classifiers(replace(POLICY, shapes={"": Shape(tools=ToolSettings(mode="filter"))}))
+    assert not asks_classifiers(replace(POLICY, shapes={"": Shape(tools=ToolSettings(block=("rm",)))}))
+
+
+def test_a_catalogue_is_read_beforehand_however_many_rules_share_it(opened: Opened) -> None:
+    classifiers = Classifiers(EncoderSettings())
+    one = classifiers.load(replace(POLICY, shapes={"": ADDING, "rule": ADDING}))
+    assert one.stats.passes == 2
+    need = Encode(frozenset({"similarity"}), "add two numbers", (), (CATALOGUE.examples,))
+    assert isinstance(asyncio.run(classifiers.answer(need)), Encoded)
+    assert one.stats.passes == 2, "the focus is a tool's text, and none of them was read again"
+    classifiers.close()
 
 
 def test_classifiers_are_loaded_by_the_first_question_and_once(opened: Opened) -> None:
