@@ -75,7 +75,12 @@ class Settled:
 
 
 def settle(
-    targets: Sequence[Target], attempts: int, headers: Mapping[str, str], *, prompted: bool = False
+    targets: Sequence[Target],
+    attempts: int,
+    headers: Mapping[str, str],
+    *,
+    prompted: bool = False,
+    category: str = "",
 ) -> Settled:
     """Settle the last response of a chain.
 
@@ -85,6 +90,7 @@ def settle(
             answered itself.
         headers: of the response, `:status` included, names in lower case.
         prompted: the gateway put a system prompt in.
+        category: what decided; empty = a rule did.
     """
     status = int(headers[":status"])
     if attempts < 1:
@@ -97,6 +103,8 @@ def settle(
     if body is not None:
         own |= {name: headers[name] for name in _WAITING if name in headers}
     if status in _GOOD:
+        if category:
+            own["x-vsr-selected-category"] = category
         own["x-vsr-selected-model"] = target.model
         own |= selected_headers(target.reasoning, target.family)
         own["x-vsr-injected-system-prompt"] = str(prompted).lower()

@@ -41,6 +41,16 @@ def test_a_good_answer_names_who_gave_it(attempts: int, endpoint: str) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("status", "told"), [(200, "computer science"), (201, "computer science"), (400, None)]
+)
+def test_a_good_answer_names_the_category_that_decided(status: int, told: str | None) -> None:
+    forged = {":status": str(status), "x-vsr-selected-category": "fake"} | JSON
+    found = settle(CHAIN, 1, forged, category="computer science")
+    assert headers(found).get("x-vsr-selected-category") == told
+    assert ("x-vsr-selected-category" in found.remove_headers) == (told is None)
+
+
 def test_an_error_of_the_request_passes_as_the_provider_said_it() -> None:
     found = settled(400)
     assert (found.body, found.status) == (None, 400)

@@ -294,7 +294,13 @@ class Router:
             return response
         headers = dict(read_headers(message.response_headers.headers))
         attempts = int(read_attribute(message, "upstream.request_attempt_count") or 0)
-        settled = settle(self._outcome.targets, attempts, headers, prompted=self._outcome.shaped.prompted)
+        settled = settle(
+            self._outcome.targets,
+            attempts,
+            headers,
+            prompted=self._outcome.shaped.prompted,
+            category=self._outcome.decision.rule.category,
+        )
         self._observe(self._outcome, settled)
         self._settled = settled
         self.done = True
