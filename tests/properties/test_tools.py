@@ -89,8 +89,9 @@ def test_what_leaves(given_: ToolSettings, body: dict[str, Any], random: Any, *,
     needed = offer.forced | {"search_web"}
     assert {t.name for t in permitted if t.name in needed} <= {t.name for t in after.tools}
     # A choice among tools that are gone would be refused.
-    if not after.tools and offer.tools:
-        assert "tool_choice" not in whole or not offer.lists & {"tools"}
+    lost = {tool.key for tool in offer.tools} - {tool.key for tool in after.tools}
+    assert "tools" not in lost or not whole.keys() & {"tools", "tool_choice", "parallel_tool_calls"}
+    assert "functions" not in lost or not whole.keys() & {"functions", "function_call"}
     # Everything else is untouched.
     about = {"tools", "functions", "tool_choice", "function_call", "parallel_tool_calls"}
     assert {k: v for k, v in whole.items() if k not in about} == {
