@@ -119,13 +119,19 @@ def test_a_boundary_holds_for_a_reroute_too() -> None:
     story.ends(refused(403, "pii_blocked", by="pii"))
 
 
-@pytest.mark.parametrize("action", ["block", "mask", "mask_restore", "reroute"])
+@pytest.mark.parametrize("action", ["block", "mask", "mask_restore"])
 def test_when_the_classifiers_do_not_answer_nothing_leaves(action: str) -> None:
     made = clinic(f"pii: {{action: {action}}}")
     gone = FakeEncoder(down="the queue is full")
     outcome = ended(made, says("Hello."), gone)
     assert isinstance(outcome, Refuse)
     assert (outcome.status, outcome.code) == (503, "blocked_unavailable")
+
+
+def test_when_the_classifiers_do_not_answer_a_reroute_stays_inside() -> None:
+    outcome = ended(clinic("pii: {action: reroute}"), says("Hello."), FakeEncoder(down="the queue is full"))
+    assert isinstance(outcome, Forward)
+    assert [e.name for e in outcome.selection.chain] == ["local"]
 
 
 def test_what_nobody_can_read_does_not_leave_under_a_policy() -> None:

@@ -1,6 +1,6 @@
 """Guards of every level become checks of every endpoint: one question for each set of settings."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ from waypost.config.document import Path
 from waypost.config.validate import nearest
 from waypost.decision.engine import GUARD, PII
 from waypost.guards.judge import Check
-from waypost.guards.settings import PROTECTED, AttackLevel, PiiLevel, narrowest
+from waypost.guards.settings import PROTECTED, AttackAction, AttackLevel, PiiAction, PiiLevel, narrowest
 from waypost.providers.provider import DEFAULT_ZONE, Endpoint
 from waypost.signals.jailbreak import JailbreakDetection
 from waypost.signals.pii import PRIVATE, PiiDetection
@@ -67,7 +67,7 @@ class Guards:
         levels = [level for level in wider if level is not None]
         if (found := self._pii(levels, endpoint.zone)) is not None:
             yield found
-        if (found := self._attack(levels)) is not None:
+        if (found := self._attack(levels, endpoint.zone)) is not None:
             yield found
 
     def _pii(self, levels: list[Level], zone: str) -> Check | None:
@@ -77,7 +77,7 @@ class Guards:
         if not written and zone == DEFAULT_ZONE:
             written = [((), PROTECTED)]
         said = narrowest(level for _, level in written)
-        action = said.get("action", "block")
+        action = _action(((path, level.action) for path, level in written), zone) or "block"
         if not written or not said.get("enabled", True) or action == "allow":
             return None
         unread = "fail" if written[0][0] and not self.conditions.ignores_unreadable else "ignore"
@@ -94,13 +94,14 @@ class Guards:
         name = self._named(signal, PII, (*written[0][0], *_at(written[0][0], PII)))
         return Check("pii", name, action, is_default=not written[0][0])
 
-    def _attack(self, levels: list[Level]) -> Check | None:
+    def _attack(self, levels: list[Level], zone: str) -> Check | None:
         wide = self.document.prompt_guard
         written = [(level.path, level.attack) for level in levels if level.attack is not None]
         said: dict[str, Any] = narrowest(level for _, level in written)
         # A level below that says anything means the guard to be on there.
         enabled = said.get("enabled", wide.enabled or bool(said))
-        action = said.get("action", wide.action or "block")
+        actions = [*((path, level.action) for path, level in written), ((GUARD,), wide.action)]
+        action = _action(actions, zone) or "block"
         if not enabled or action == "allow":
             return None
         signal = JailbreakDetection(scope="all", unreadable="ignore")
@@ -116,6 +117,27 @@ class Guards:
             number = conditions.counts[name]
             name = name if number == 1 else f"{name}#{number}"
         return conditions.enter(signal, signal.kind, path, name).signal
+
+
+Action = PiiAction | AttackAction
+
+
+def _action(written: Iterable[tuple[Path, Action | None]], zone: str) -> Action | None:
+    """What the most telling level says that says something; None = no level does.
+
+    A rule or the whole file that reroutes sends what is found away from zones called external. Taken for the
+    others as well it would leave nobody to send it to, so there the next wider level counts, and where none
+    says more, the request may stay. A model or zone that reroutes means itself.
+    """
+    said = [(path, action) for path, action in written if action is not None]
+    here = [action for path, action in said if _concerns(path, action, zone)]
+    if said and not here:
+        return "allow"
+    return here[0] if here else None
+
+
+def _concerns(path: Path, action: str, zone: str) -> bool:
+    return action != "reroute" or zone == DEFAULT_ZONE or path[:1] in {("models",), ("zones",)}
 
 
 def _at(path: Path, key: str) -> tuple[str, ...]:

@@ -74,6 +74,28 @@ def test_narrower_levels_win_key_by_key(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("guard", ["pii", "prompt_guard"])
+def test_a_reroute_of_a_rule_or_file_leads_away_from_outside_alone(tmp_path: Path, guard: str) -> None:
+    says = f"{guard}: {{action: reroute}}\n"
+    for text, key in ((RULE + f"    {says}", "refunds"), (says.replace("{", "{enabled: true, "), "")):
+        policy = made(tmp_path, text)
+        assert (check(policy, "outside", key, guard) or Check("pii", "", "allow")).action == "reroute"
+        assert check(policy, "inside", key, guard) is None
+
+
+def test_where_a_reroute_leads_the_next_wider_level_still_counts(tmp_path: Path) -> None:
+    policy = made(tmp_path, "pii: {action: mask}\n" + RULE + "    pii: {action: reroute, threshold: 0.5}\n")
+    inside = check(policy, "inside", "refunds")
+    assert inside is not None
+    assert inside.action == "mask"
+    assert question(policy, "inside", "refunds").threshold == 0.5
+
+
+def test_a_zone_that_reroutes_means_itself(tmp_path: Path) -> None:
+    policy = made(tmp_path, "zones: {internal: {pii: {action: reroute}}}\n")
+    assert (check(policy, "inside") or Check("pii", "", "allow")).action == "reroute"
+
+
 def test_a_model_can_be_exempted_and_an_allowed_type_is_not_looked_for(tmp_path: Path) -> None:
     policy = made(tmp_path, "zones: {external: {pii: {allowed_types: [PERSON], action: block}}}\n")
     types = question(policy, "outside").types
