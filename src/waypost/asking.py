@@ -69,12 +69,14 @@ def need_of(
         request: what the texts are taken from.
         signals: questions.
         heads: asked for besides.
-        likened: examples that the focus is compared with besides.
+        likened: examples that the focus is compared with besides, if there is time.
     """
     heads = heads.union(*(signal.heads for signal in signals), {"similarity"} if likened else ())
     scan = dict.fromkeys(text for signal in signals for text in signal.scanned(request))
-    examples = dict.fromkeys((*(e for signal in signals for e in signal.likened), *likened))
-    return Encode(heads, focus(request) if heads - SCANNING else "", tuple(scan), tuple(examples))
+    examples = dict.fromkeys(e for signal in signals for e in signal.likened)
+    return Encode(
+        heads, focus(request) if heads - SCANNING else "", tuple(scan), tuple(examples), tuple(likened)
+    )
 
 
 def _ask_free(

@@ -36,12 +36,14 @@ class Encode(Ask[Encoded | Failed]):
         focus: what the request is about; empty unless a head reads it.
         scan: texts as sent, each once; empty unless a guard's head reads them.
         examples: what the focus is compared with.
+        wished: what it is compared with if there is time; an answer without them is an answer.
     """
 
     heads: frozenset[str]
     focus: str = ""
     scan: tuple[str, ...] = ()
     examples: tuple[Examples, ...] = ()
+    wished: tuple[Examples, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,12 +61,14 @@ def _probabilities(need: Encode, plan: Plan, reads: Reads, heads: Heads) -> dict
 def _likenesses(
     need: Encode, plan: Plan, reads: Reads, prepared: Mapping[Examples, Floats], heads: Heads
 ) -> dict[Examples, Likeness]:
-    if plan.gist is None:
+    if plan.gist is None or plan.gist.input.key not in reads:
         return {}
     embedding = reads[plan.gist.input.key].reading.embedding
     likenesses: dict[Examples, Likeness] = {}
-    for examples in need.examples:
+    for examples in (*need.examples, *need.wished):
         pieces = plan.samples.get(examples)
+        if any(piece.input.key not in reads for piece in pieces or ()):
+            continue  # wished for, and there was no time
         near = prepared[examples] if pieces is None else stacked(pieces, reads)
         likenesses[examples] = heads.likeness.likeness(embedding, near)
     return likenesses
@@ -111,6 +113,7 @@ def _shown(plan: Plan, reads: Reads) -> Iterator[Window]:
                 told.add(piece.input.key)
 
     yield from shown(plan.about())
+    yield from shown(plan.beside())
     for number, scanned in enumerate(plan.scans.values(), 1):
         if isinstance(scanned, Known):
             yield Window(f"scan {number}", 0, scanned.length, scanned.tokens, 0.0, remembered=True)

@@ -8,7 +8,7 @@ from waypost.encoder.foreign import Foreign
 from waypost.encoder.plan import FOCUSED, LIKENESS, Planner
 from waypost.encoder.reader import Reader
 from waypost.needs import Encode
-from waypost.signals.base import SCANNING, Encoded, Examples, Scan, Span, Window
+from waypost.signals.base import SCANNING, Encoded, Scan, Span, Window
 
 _PER_TOKEN: Final = 4
 """Characters of an ordinary token, to tell what a text will cost before it is tokenised."""
@@ -32,7 +32,7 @@ class Part:
     def cost(self) -> int:
         """Tokens it may come to, before any is made; a text counts as its first window, the rest as known."""
         heads = self.need.heads
-        length = len(self.need.focus) if heads & FOCUSED or self.need.examples else 0
+        length = len(self.need.focus) if heads & FOCUSED or self.need.examples or self.need.wished else 0
         length += sum(map(len, self.need.scan)) if heads & SCANNING else 0
         # Most of a long conversation was read in earlier requests: one window is a fair guess.
         ordinary = min(length // _PER_TOKEN, self.planner.artefact.window)
@@ -66,16 +66,23 @@ class Models:
             return (Part(self.own, need),)
         given = [(head, *self.others[head]) for head in sorted(need.heads & self.others.keys())]
         left = need.heads - {head for head, foreign, _ in given if foreign.is_complete}
-        own = replace(need, heads=left, examples=() if LIKENESS in self.others else need.examples)
+        own = replace(need, heads=left) if LIKENESS not in self.others else _alone(need, left)
         parts = [
-            Part(planner, replace(need, heads=frozenset({head}), examples=_examples(head, need)), foreign)
+            Part(planner, _given(need, head), foreign)
             for head, foreign, planner in given
         ]
         return (Part(self.own, own), *parts) if left or not parts else tuple(parts)
 
 
-def _examples(head: str, need: Encode) -> tuple[Examples, ...]:
-    return need.examples if head == LIKENESS else ()
+def _given(need: Encode, head: str) -> Encode:
+    """What a model of somebody else's is asked for one head."""
+    heads = frozenset({head})
+    return replace(need, heads=heads) if head == LIKENESS else _alone(need, heads)
+
+
+def _alone(need: Encode, heads: frozenset[str]) -> Encode:
+    """These heads, and nothing to compare with."""
+    return replace(need, heads=heads, examples=(), wished=())
 
 
 def join(answers: Sequence[tuple[Part, Encoded]]) -> Encoded:

@@ -86,6 +86,8 @@ class Plan:
         focus: for domain, intent and complexity.
         gist: the opening of the focus, whose embedding is compared with examples.
         samples: one window per example, of the examples nobody prepared.
+        wished: examples that are only compared if there is time.
+        compares: there are others, so there is no answer without the gist.
         scans: by text as sent; None = nobody looks at it.
     """
 
@@ -93,12 +95,22 @@ class Plan:
     gist: Piece | None
     samples: Mapping[Examples, tuple[Piece, ...]]
     scans: Mapping[str, Scanned | Known | None]
+    wished: frozenset[Examples] = frozenset()
+    compares: bool = True
 
     def about(self) -> Iterator[Piece]:
         """What there is no answer without, first things first."""
-        yield from (piece for piece in (self.focus, self.gist) if piece is not None)
-        for pieces in self.samples.values():
-            yield from pieces
+        gist = self.gist if self.compares else None
+        yield from (piece for piece in (self.focus, gist) if piece is not None)
+        for examples, pieces in self.samples.items():
+            yield from pieces if examples not in self.wished else ()
+
+    def beside(self) -> Iterator[Piece]:
+        """What is read when everything else has been."""
+        if self.gist is not None and not self.compares:
+            yield self.gist
+        for examples, pieces in self.samples.items():
+            yield from pieces if examples in self.wished else ()
 
     def guarded(self) -> Iterator[Piece]:
         """What guards want read: the newest text first."""
@@ -130,11 +142,12 @@ class Planner:
                 texts[text] = self._text(text)
             return texts[text]
 
-        about = look(_excerpt(need.focus)) if need.heads & FOCUSED or need.examples else None
+        every = tuple(dict.fromkeys((*need.examples, *need.wished)))
+        about = look(_excerpt(need.focus)) if need.heads & FOCUSED or every else None
         focus = self._focus(about) if about and need.heads & FOCUSED else None
-        gist = self._gist("focus", about) if about and need.examples else None
-        unknown = dict.fromkeys(need.examples).keys() - set(prepared)
-        samples = {each: tuple(map(self.sample, each.texts)) for each in need.examples if each in unknown}
+        gist = self._gist("focus", about) if about and every else None
+        unknown = set(every) - set(prepared)
+        samples = {each: tuple(map(self.sample, each.texts)) for each in every if each in unknown}
         scans: dict[str, Scanned | Known | None] = dict.fromkeys(need.scan if need.heads & SCANNING else ())
         left = self.most
         for number, text in reversed(list(enumerate(scans, 1))):
@@ -145,7 +158,8 @@ class Planner:
                 seen = look(text) if len(text) <= left else self._text(text[:left], left / len(text))
                 scans[text] = Scanned(seen, tuple(self._windows(f"scan {number}", seen)))
                 left -= len(text)
-        return Plan(focus, gist, samples, scans)
+        wished = frozenset(need.wished) - frozenset(need.examples)
+        return Plan(focus, gist, samples, scans, wished, bool(need.examples))
 
     def keep(self, plan: Plan, scans: Mapping[str, Scan]) -> None:
         """Remember the texts that were read to their end."""

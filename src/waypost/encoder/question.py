@@ -25,6 +25,13 @@ Drawn = Sequence[tuple[Part, Plan]]
 """What every model is asked, and the windows it takes."""
 
 
+_Job = tuple[Reader, Piece]
+
+
+def _cost(jobs: Sequence[_Job]) -> int:
+    return sum(piece.tokens for _, piece in jobs)
+
+
 class Question:
     """A need, divided among models, and its answer to be.
 
@@ -73,45 +80,58 @@ class Question:
             if self._is_over():
                 return self._end(Failed(LATE))
             drawn = [(part, self._plan(part)) for part in self._parts]
-            missing = self._missing(drawn)
+            needed = self._missing(drawn)
+            wished = self._beside(drawn, needed)
         finally:
             self._pool.release(cost)
-        self._waiting = len(missing)
-        if not missing:
+        if not needed + wished:
             return self._conclude(drawn)
-        if not self._pool.admit(sum(piece.tokens for _, piece in missing)):
+        if needed and not self._pool.admit(_cost(needed)):
             return self._end(Failed(BUSY))
-        jobs = [partial(self._read, drawn, reader, piece) for reader, piece in missing]
+        if wished and not self._pool.admit(_cost(wished)):
+            wished = []  # the answer is one without it
+        self._waiting = len(needed) + len(wished)
+        if not self._waiting:
+            return self._conclude(drawn)
+        jobs = [partial(self._read, drawn, reader, piece) for reader, piece in needed + wished]
         self._pool.push(self._line, *jobs[1:])
         return jobs[0]()
 
     def _plan(self, part: Part) -> Plan:
         return part.planner.draw(part.need, self._prepared, lambda: not self._is_over())
 
-    def _missing(self, drawn: Drawn) -> list[tuple[Reader, Piece]]:
-        """Windows to be read, each once; those for guards up to the limit of each model."""
-        missing: dict[bytes, tuple[Reader, Piece]] = {}
-
-        def is_known(reader: Reader, piece: Piece) -> bool:
-            key = piece.input.key
-            if key not in self._reads and key not in missing and (done := reader.recall(key)):
-                self._reads[key] = done
-            return key in self._reads or key in missing
-
+    def _missing(self, drawn: Drawn) -> list[_Job]:
+        """Windows an answer takes, each once; those for guards up to the limit of each model."""
+        missing: dict[bytes, _Job] = {}
         for part, plan in drawn:
             for piece in plan.about():
-                if not is_known(part.planner.reader, piece):
+                if not self._is_known(part.planner.reader, piece, missing):
                     missing[piece.input.key] = part.planner.reader, piece
         for part, plan in drawn:
             left = self._scan_tokens
             for piece in plan.guarded():
-                if not is_known(part.planner.reader, piece):
+                if not self._is_known(part.planner.reader, piece, missing):
                     left -= piece.tokens
                     if left >= 0:
                         missing[piece.input.key] = part.planner.reader, piece
                     else:
                         part.planner.reader.skipped()
         return list(missing.values())
+
+    def _beside(self, drawn: Drawn, needed: Sequence[_Job]) -> list[_Job]:
+        """Windows that an answer is better with."""
+        missing = {piece.input.key: (reader, piece) for reader, piece in needed}
+        for part, plan in drawn:
+            for piece in plan.beside():
+                if not self._is_known(part.planner.reader, piece, missing):
+                    missing[piece.input.key] = part.planner.reader, piece
+        return list(missing.values())[len(needed) :]
+
+    def _is_known(self, reader: Reader, piece: Piece, missing: Mapping[bytes, _Job]) -> bool:
+        key = piece.input.key
+        if key not in self._reads and key not in missing and (done := reader.recall(key)):
+            self._reads[key] = done
+        return key in self._reads or key in missing
 
     def _read(self, drawn: Drawn, reader: Reader, piece: Piece) -> None:
         try:

@@ -157,7 +157,7 @@ class FakeEncoder:
             return Failed(f"no head {unknown[0]!r}")
         scans = {text: self._scan(text) for text in need.scan}
         found = {name: _shared(self.heads[name], _LABELS.get(name, ())) for name in focused}
-        likenesses = {each: self._likeness(each) for each in need.examples}
+        likenesses = {each: self._likeness(each) for each in (*need.examples, *need.wished)}
         return Encoded(found, self.coverage, scans, likenesses)
 
     async def answer(self, need: Encode) -> Encoded | Failed:

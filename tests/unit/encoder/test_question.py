@@ -20,7 +20,7 @@ from waypost.encoder.settings import EncoderSettings
 from waypost.encoder.tokenise import Tokeniser
 from waypost.errors import EngineError
 from waypost.needs import Encode, Failed
-from waypost.signals.base import Encoded
+from waypost.signals.base import Encoded, Examples
 
 TOKENISER = Tokeniser(vocabulary())
 FAKE = artefact()
@@ -226,3 +226,48 @@ def test_closing_answers_those_who_wait() -> None:
     bench.pool.close()
     assert isinstance(asked.answer.result(30), Encoded | Failed)
     assert bench.answer(Encode(ALL)) == Failed("the encoder is closed")
+
+
+WISH = Examples(("math", "john"))
+WISHING = Encode(GUARDS | {"similarity"}, "math", ("one",), (), (WISH,))
+
+
+def test_what_is_wished_for_is_compared_when_there_is_time() -> None:
+    bench = Bench()
+    answer = encoded(bench.answer(WISHING))
+    assert answer.likenesses[WISH].cosines[0] == pytest.approx(1)
+    assert [window.of for window in answer.windows] == ["focus", "example", "example", "scan 1"]
+    assert bench.pool.tokens == 0
+    bench.pool.close()
+
+
+def test_guards_get_their_answer_without_what_is_wished_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr(question, "time", clock)
+
+    def before(passes: int) -> None:
+        clock.now += 3 * (passes > 0)
+
+    bench = Bench(FakeNetwork(before), deadline_seconds=2)
+    answer = encoded(bench.answer(WISHING))
+    assert answer.coverage == 1
+    assert answer.likenesses == {}
+    assert bench.pool.tokens == 0
+    bench.pool.close()
+
+
+def test_a_wish_too_many_is_no_reason_to_refuse() -> None:
+    bench = Bench(queue_tokens=256)
+    wish = Examples(tuple(babble(20, seed) for seed in range(40)))
+    answer = encoded(bench.answer(Encode(GUARDS | {"similarity"}, "math", ("one",), (), (wish,))))
+    assert answer.coverage == 1
+    assert answer.likenesses == {}
+    assert bench.pool.tokens == 0
+    bench.pool.close()
+
+
+def test_what_was_wished_for_and_is_asked_for_too_is_not_missing() -> None:
+    bench = Bench()
+    answer = encoded(bench.answer(Encode(frozenset({"similarity"}), "math", (), (WISH,), (WISH,))))
+    assert set(answer.likenesses) == {WISH}
+    bench.pool.close()
