@@ -1,8 +1,9 @@
 """What rules and categories say about their requests: how a model is chosen, and how requests are shaped."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path as File
+from typing import Final
 
 from waypost.config import schema
 from waypost.config.book import Book
@@ -24,6 +25,8 @@ from waypost.selection.methods import METHODS
 from waypost.selection.static import Static
 from waypost.selection.sticky import Sticky
 from waypost.signals.base import Lint
+
+_SHAPING: Final = frozenset(each.name for each in fields(schema.Shaping))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +113,12 @@ class Shapes:
             block: as checked.
             node: as written.
             path: of the block.
-            picks: its candidates, in order.
+            picks: its candidates, in order; none = it sends nothing, so there is nothing to shape.
             labels: domains and intents it stands for.
         """
+        if not picks:
+            self._idle(node, path)
+            return
         if block.pii or block.prompt_guard:
             self.levels[key] = Level(path, block.pii, block.prompt_guard)
         uses = {pick.endpoint: use for pick in picks if (use := self._use(pick)) != Use()}
@@ -129,6 +135,13 @@ class Shapes:
             self._say(choosing.sticky.lint(), (*path, "sticky"))
         if choosing.remembers or block.requires or any(c.profile != Profile() for c in candidates):
             self.choices[key] = choosing
+
+    def _idle(self, node: Node | None, path: Path) -> None:
+        """Name every key of a rule that blocks or answers which is about what a model would get."""
+        for key in node.mapping if node is not None else ():
+            if key in _SHAPING:
+                message = f"{key!r} has no effect: the rule sends nothing to a model"
+                self.book.findings.add("warning", (*path, key), message, "remove it", key=True)
 
     def profile(self, name: str) -> Profile:
         """What the file says about an endpoint."""
