@@ -9,9 +9,7 @@ from waypost.cli.check import check
 from waypost.errors import Exit
 
 GOOD = "routing_rules:\n" + rule()
-WARNED = (
-    GOOD + "pay_keywords: {pay: [salary]}\nmodels: {m: {provider: cloud, price: {input: 1, output: 1}}}\n"
-)
+WARNED = GOOD + "pay_keywords: {pay: [salary]}\nzones: {attic: {}}\n"
 BAD = "routing_ruls: []\nlisten: nowhere\n"
 
 
@@ -31,8 +29,19 @@ def test_good_file_is_read_back(tmp_path: Path) -> None:
 def test_warnings_are_shown_and_allowed(tmp_path: Path) -> None:
     result = run(tmp_path, WARNED)
     assert result.exit_code == Exit.OK
-    assert "warning: 'price' has no effect yet" in result.stderr
+    assert "warning: no model is in zone 'attic'" in result.stderr
     assert "1 warning, 1 remark" in result.stdout
+
+
+def test_guards_are_read_back_behind_the_rules(tmp_path: Path) -> None:
+    shown = run(tmp_path, GOOD).stdout
+    assert "\nGuards\n- before outside, outside-too: if " in shown
+    assert "the default for zones called external" in shown
+    told = json.loads(run(tmp_path, GOOD, "--json").stdout)["guards"]
+    assert [sentence.startswith("before outside, outside-too: if ") for sentence in told] == [True]
+    without = run(tmp_path, "pii: {action: allow}\n" + GOOD)
+    assert "Guards" not in without.stdout
+    assert json.loads(run(tmp_path, "pii: {action: allow}\n" + GOOD, "--json").stdout)["guards"] == []
 
 
 def test_errors_are_shown_with_their_lines(tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ import pytest
 from tests.unit.config.world import BESIDE, ENVIRON, errors, loads, problems, remarks, rule, write
 from waypost.config.load import load
 from waypost.decision.engine import Block, Respond, Route
-from waypost.decision.expr import All, Is
+from waypost.decision.expr import All
 from waypost.errors import ConfigError
+from waypost.guards.judge import Check
 from waypost.policy import Unscannable
 from waypost.signals.jailbreak import JailbreakDetection
 
@@ -111,7 +112,7 @@ def test_rule_given_twice_names_both_places(tmp_path: Path) -> None:
     assert error.help.endswith("rules.yaml:2:5")
 
 
-@pytest.mark.parametrize("name", ["semantic_classification", "explicit_model", "prompt_guard"])
+@pytest.mark.parametrize("name", ["semantic_classification", "explicit_model", "prompt_guard", "pii"])
 def test_reserved_rule_names(tmp_path: Path, name: str) -> None:
     assert errors(tmp_path, rules(rule(name))) == [(2, 11, f"the name {name!r} is reserved")]
 
@@ -187,28 +188,35 @@ def test_a_default_model_that_is_no_text_is_told_once(tmp_path: Path, written: s
 GUARD = "prompt_guard: {enabled: true}\n"
 
 
-def test_prompt_guard_is_a_rule_in_front_of_all_others(tmp_path: Path) -> None:
+def test_prompt_guard_is_no_rule_but_a_check_of_every_model(tmp_path: Path) -> None:
     made = loads(tmp_path, GUARD + rules(rule("a") + "    priority: 9\n")).policy
-    first = made.rules[0]
-    assert [r.name for r in made.rules] == ["prompt_guard", "a", "semantic_classification"]
-    assert isinstance(first.action, Block)
-    assert (first.on_error, first.when) == ("closed", Is("jailbreak_detection#1"))
-    assert made.signals["jailbreak_detection#1"] == JailbreakDetection(
-        scope="all", unreadable="ignore", threshold=0.5
-    )
+    assert [r.name for r in made.rules] == ["a", "semantic_classification"]
+    checks = {name: [c for c in of if c.guard == "prompt_guard"] for name, of in made.guards[""].items()}
+    assert set(checks) == {"inside", "outside", "outside-too"}
+    assert all(of == [Check("prompt_guard", "prompt_guard", "block")] for of in checks.values())
+    assert made.signals["prompt_guard"] == JailbreakDetection(scope="all", unreadable="ignore", threshold=0.5)
+    assert made.learned_guards == ("prompt_guard",)
 
 
 def test_prompt_guard_has_a_threshold_of_its_own(tmp_path: Path) -> None:
-    (signal, _) = loads(
-        tmp_path, "prompt_guard: {enabled: true, threshold: 0.8}\n" + rules(rule())
-    ).policy.signals.values()
+    text = "prompt_guard: {enabled: true, threshold: 0.8}\n" + rules(rule())
+    signal = loads(tmp_path, text).policy.signals["prompt_guard"]
     assert isinstance(signal, JailbreakDetection)
     assert signal.threshold == 0.8
 
 
-def test_without_the_switch_there_is_no_guard(tmp_path: Path) -> None:
+def test_without_the_switch_there_is_no_guard_against_attacks(tmp_path: Path) -> None:
     made = loads(tmp_path, "prompt_guard: {threshold: 0.8}\n" + rules(rule("a"))).policy
-    assert [r.name for r in made.rules] == ["a", "semantic_classification"]
+    assert {c.guard for of in made.guards[""].values() for c in of} == {"pii"}
+    assert made.learned_guards == ()
+
+
+def test_what_the_encoder_has_to_read_for_choice_and_shape_is_known_beforehand(tmp_path: Path) -> None:
+    assert loads(tmp_path, rules(rule())).policy.reads == frozenset()
+    chosen = rules(rule("r", endpoint="outside") + "    select: {type: cheapest_above}\n")
+    assert loads(tmp_path, chosen).policy.reads == {"complexity"}
+    shaped = rules(rule("r", endpoint="outside", use_reasoning="auto"))
+    assert loads(tmp_path, shaped).policy.reads == {"complexity"}
 
 
 def test_categories_stand_behind_the_rules_and_before_the_default(tmp_path: Path) -> None:
@@ -277,10 +285,31 @@ def test_revision_does_not_depend_on_secrets(tmp_path: Path) -> None:
         ("name: r", "name: s"),
         ("endpoint: inside", "endpoint: outside"),
         ("lists", "match: all, lists"),
+        ("w_keywords", "pii: {action: mask}\nw_keywords"),
+        ("w_keywords", "prompt_guard: {enabled: true}\nw_keywords"),
+        ("w_keywords", "block_style: openai\nw_keywords"),
+        ("    action", "    system_prompt: Be kind.\n    action"),
+        ("    action", "    headers: {request: {set: {x-a: b}}}\n    action"),
+        ("    action", "    parameters: {blocked: [user]}\n    action"),
+        ("    action", "    tools: {mode: filter}\n    action"),
+        ("    action", "    select: scored\n    action"),
+        ("    action", "    sticky: true\n    action"),
+        ("    action", "    requires: [tools]\n    action"),
+        ("endpoint: inside", "endpoint: inside, use_reasoning: false"),
     ],
 )
 def test_revision_changes_with_what_decides(tmp_path: Path, old: str, new: str) -> None:
     assert revision(tmp_path, PLAIN.replace(old, new)) != revision(tmp_path, PLAIN)
+
+
+@pytest.mark.parametrize(
+    "says",
+    ["reasoning_family: qwen3", "loras: [{name: fine}]", "context_window: 9", "price: {input: 1, output: 1}",
+     "capabilities: {tools: false}", "pii: {action: allow}"],
+)  # fmt: skip
+def test_revision_changes_with_what_a_model_is_said_to_be(tmp_path: Path, says: str) -> None:
+    text = rules(rule("r", endpoint="more")) + "models: {more: {provider: cloud%s}}\n"
+    assert revision(tmp_path, text % f", {says}") != revision(tmp_path, text % "")
 
 
 def test_policy_without_remarks(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.config.world import loads, rule
-from waypost.config.readback import read_back
+from waypost.config.readback import guards, read_back
 
 WORD = "{type: keyword_match, keywords: [alpha]}"
 OTHER = "{type: keyword_match, keywords: [beta, gamma]}"
@@ -113,12 +113,50 @@ def test_categories_read_like_rules(tmp_path: Path) -> None:
     ]
 
 
-def test_prompt_guard_reads_like_a_rule(tmp_path: Path) -> None:
-    assert sentence(tmp_path, "prompt_guard: {enabled: true}") == (
-        f"1. prompt_guard: if {ALL} looks like a jailbreak or an injection (probability at least 0.5), then"
-        ' refuse with status 403: "This request is not allowed by policy.".'
-        " If it cannot be judged, it applies."
+def test_without_a_policy_the_protective_default_is_shown_as_what_it_is(tmp_path: Path) -> None:
+    (told,) = guards(loads(tmp_path, "keywords: {}\n").policy)
+    assert told.startswith(f"before outside, outside-too: if {ALL} contains personal data (")
+    assert "CREDIT_CARD" in told
+    assert "what was found leaves as placeholders and is put back into the answer." in told
+    assert told.endswith("it is the default for zones called external; `pii` changes it.")
+
+
+@pytest.mark.parametrize(
+    ("action", "where", "done"),
+    [
+        ("block", "inside, outside, outside-too", "the request is refused."),
+        ("reroute", "outside, outside-too", "it goes to the next candidate that may have it."),
+        ("mask", "inside, outside, outside-too", "what was found leaves as placeholders."),
+        ("mask_restore", "inside, outside, outside-too",
+         "what was found leaves as placeholders and is put back into the answer."),
+    ],
+)  # fmt: skip
+def test_a_guard_of_personal_data_says_what_happens(
+    tmp_path: Path, action: str, where: str, done: str
+) -> None:
+    (told,) = guards(loads(tmp_path, f"pii: {{action: {action}}}\n").policy)
+    assert told.startswith(f"before {where}: if {ALL} contains personal data")
+    assert told.endswith(f", {done}")
+
+
+def test_the_guard_against_attacks_is_read_back(tmp_path: Path) -> None:
+    text = "pii: {action: allow}\nprompt_guard: {enabled: true, action: annotate}\n"
+    (told,) = guards(loads(tmp_path, text).policy)
+    assert told.startswith(f"before inside, outside, outside-too: if {ALL} looks like a jailbreak")
+    assert told.endswith(", it passes, and a header says how likely it is an attack.")
+
+
+def test_guards_of_rules_and_categories_come_last_and_name_them(tmp_path: Path) -> None:
+    text = (
+        "pii: {action: allow}\nrouting_rules:\n"
+        + rule("ledgers", endpoint="outside")
+        + "    pii: {action: block}\n"
+        + "categories:\n  - {name: law, pii: {action: mask},"
+        + " model_scores: [{model: outside, score: 1}]}\n"
     )
+    first, second = guards(loads(tmp_path, text).policy)
+    assert first.startswith("for rule ledgers, before inside, outside, outside-too: if ")
+    assert second.startswith("for category law, before inside, outside, outside-too: if ")
 
 
 @pytest.mark.parametrize(
