@@ -61,7 +61,7 @@ def _spelling(escape: str, *more: tuple[str, str], is_json: bool) -> _Spelling:
     brackets = (("<", ">"), (f"{escape}<", f"{escape}>"), *_ENTITIES, *more)
     underscore = f"(?:{re.escape(escape)})?_"
     name = f"([A-Z][A-Z0-9]*+(?:{underscore}[A-Z0-9]++)++)"
-    begun = rf"((?:[A-Z0-9]|{underscore})*+)(?:[&\\][#\\A-Z0-9]{{0,4}})?\Z"
+    begun = rf"((?:[A-Z0-9]|{underscore})*+)(?:[&\\][#\\A-Z0-9]{{0,8}})?\Z"
     heads = {opening[:end] for opening, _ in brackets for end in range(1, len(opening))}
     ways = [f"{re.escape(opening)}{name}{re.escape(closing)}" for opening, closing in brackets]
     ways += [f"{re.escape(opening)}{begun}" for opening, _ in brackets]
@@ -73,7 +73,14 @@ def _spelling(escape: str, *more: tuple[str, str], is_json: bool) -> _Spelling:
 
 
 _TEXT: Final = _spelling("\\", is_json=False)
-_JSON: Final = _spelling("\\\\", ("\\u003c", "\\u003e"), is_json=True)
+_JSON: Final = _spelling(
+    "\\\\",
+    # servers written in Go escape what HTML would read
+    ("\\u003c", "\\u003e"),
+    ("\\\\\\u003c", "\\\\\\u003e"),
+    ("\\u0026lt;", "\\u0026gt;"),
+    is_json=True,
+)
 
 _BEGINNING: Final = re.compile(r"[<&\\]")
 _BEGINNING_IN_JSON: Final = re.compile(rb"[<&]|\\(?:\\|u00(?:3[cC]|26|5[cC]))")
