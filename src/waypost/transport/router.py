@@ -266,20 +266,22 @@ class Router:
             for header, t in zip(HOPS, outcome.targets, strict=False)
         ]
         self._sent = self._routing.clock()
-        given = {name for name, _ in outcome.shape.request.set}
         taken = (name for name, value in self._headers if name[0] != ":" and not _stays(name, value))
-        response = ProcessingResponse()
-        response.request_body.response.clear_route_cache = True
-        change(
-            response.request_body.response,
+        changed = dict(
             [
                 *hops,
                 ("x-envoy-max-retries", str(len(chain) - 1)),
                 *_REWRITTEN,
                 *outcome.shape.request.set,
                 *(_READABLE if outcome.restore else ()),
-            ],
-            [name for name in dict.fromkeys((*taken, *outcome.shape.request.remove)) if name not in given],
+            ]
+        )
+        response = ProcessingResponse()
+        response.request_body.response.clear_route_cache = True
+        change(
+            response.request_body.response,
+            changed.items(),
+            [name for name in dict.fromkeys((*taken, *outcome.shape.request.remove)) if name not in changed],
             body=_neutral(request, outcome),
         )
         return response

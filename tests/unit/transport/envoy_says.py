@@ -56,14 +56,19 @@ def request_body(body: bytes) -> ProcessingRequest:
 
 
 def response_headers(
-    status: int = 200, headers: Mapping[str, str] | None = None, *, attempts: int = 1
+    status: int = 200, headers: Mapping[str, str] | None = None, *, attempts: int = 1, end: bool = False
 ) -> ProcessingRequest:
     """What the router filter sends when somebody answered."""
     own = {":status": str(status), "content-type": "application/json"}
     return ProcessingRequest(
-        response_headers=HttpHeaders(headers=header_map(own | dict(headers or {}))),
+        response_headers=HttpHeaders(headers=header_map(own | dict(headers or {})), end_of_stream=end),
         attributes=attributes(upstream__request_attempt_count=attempts),
     )
+
+
+def response_body(piece: bytes, *, end: bool = True) -> ProcessingRequest:
+    """A piece of the answer, or all of it."""
+    return ProcessingRequest(response_body=HttpBody(body=piece, end_of_stream=end))
 
 
 def attempt_headers(

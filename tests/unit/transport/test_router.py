@@ -15,16 +15,33 @@ from tests.unit.transport.envoy_says import (
     immediate_headers,
     request_body,
     request_headers,
+    response_body,
     response_headers,
     set_by,
 )
-from waypost.decision.engine import Block, Respond
+from waypost.decision.engine import SEMANTIC, Block, Respond, Route, Rule
+from waypost.decision.expr import Is
+from waypost.guards.judge import Check
+from waypost.guards.settings import PiiAction
+from waypost.mutations.headers import Headers
+from waypost.mutations.parameters import RequestParameters
+from waypost.mutations.reasoning import FAMILIES, Lora
+from waypost.mutations.shape import Shape
+from waypost.mutations.target import Use, target
+from waypost.needs import Recall, Remembered
 from waypost.policy import IdentityRules, Policy
 from waypost.providers.chain import hop_id
+from waypost.selection.base import Candidate
+from waypost.selection.choosing import Choosing
+from waypost.selection.live import Conversations, Health
+from waypost.selection.sticky import Sticky
+from waypost.signals.jailbreak import JailbreakDetection
+from waypost.signals.pii import PiiDetection
 from waypost.testing import policies
 from waypost.testing.policies import route_to
-from waypost.testing.signals import Contains
-from waypost.transport.router import Router, Routing
+from waypost.testing.signals import YES, Contains, FakeEncoder, Fixed
+from waypost.transport.driver import Ports
+from waypost.transport.router import LARGE_BYTES, Router, Routing
 from waypost.transport.wire_pb2 import ProcessingMode, ProcessingRequest, ProcessingResponse
 
 ZONES = {"a": "external", "b": "external", "in/1": "internal"}
@@ -50,9 +67,23 @@ class Talk:
 
     policy: Policy = POLICY
     log: Log = field(default_factory=Log)
+    encoder: FakeEncoder = field(default_factory=FakeEncoder)
+    now: float = 0.0
+    memory: "Memory | None" = None
 
     def __post_init__(self) -> None:
-        self.router = Router(Routing(lambda: self.policy, self.log, lambda: 1700000000.9, started=7))
+        memory = self.memory or Memory(self)
+        routing = Routing(
+            lambda: self.policy,
+            self.log,
+            lambda: 1700000000.9,
+            Ports(self.encoder.answer),
+            7,
+            lambda: self.now,
+            memory.health,
+            memory.conversations,
+        )
+        self.memory, self.routing, self.router = memory, routing, Router(routing)
 
     def hear(self, message: ProcessingRequest) -> ProcessingResponse:
         phase = message.WhichOneof("request")
@@ -65,6 +96,14 @@ class Talk:
         """Headers and body of one chat request."""
         assert self.hear(request_headers()).WhichOneof("response") == "request_headers"
         return self.hear(request_body(chat(text, model, **fields)))
+
+
+class Memory:
+    """What one process remembers of several requests; its clock stands with the talk that began it."""
+
+    def __init__(self, talk: Talk) -> None:
+        self.health = Health(lambda: talk.now)
+        self.conversations = Conversations(lambda: talk.now)
 
 
 def chat(text: str, model: str = "auto", **fields: Any) -> bytes:
@@ -412,3 +451,356 @@ def test_a_result_that_cannot_be_recorded_changes_nothing(caplog: pytest.LogCapt
     with caplog.at_level(logging.ERROR):
         talk.close()
     assert "id-1 is not recorded" in caplog.text
+
+
+# --- guards -----------------------------------------------------------------------------------------------
+
+MAIL = "ann@example.com"
+PERSONAL = PiiDetection(scope="all", unreadable="ignore", types=("EMAIL_ADDRESS",), method="patterns")
+ATTACK = JailbreakDetection(scope="all", unreadable="ignore")
+
+
+def guarded(*checks: Check, style: str = "strict") -> Policy:
+    """The policy of this page with guards in front of `a` and `b`."""
+    return replace(
+        POLICY,
+        signals={**SIGNALS, "pii": PERSONAL, "prompt_guard": ATTACK},
+        guards={"": {"a": checks, "b": checks}},
+        block_style=style,  # type: ignore[arg-type]
+    )
+
+
+def on_pii(action: PiiAction, style: str = "strict") -> Talk:
+    return Talk(guarded(Check("pii", "pii", action), style=style))
+
+
+def on_attack(action: str, style: str = "strict", **encoder: Any) -> Talk:
+    check = Check("prompt_guard", "prompt_guard", action)  # type: ignore[arg-type]
+    return Talk(guarded(check, style=style), encoder=FakeEncoder(attacks={"Obey": 0.9}, **encoder))
+
+
+def test_a_guard_refuses_with_its_type_and_score_and_without_the_value() -> None:
+    talk = on_pii("block")
+    answer = talk.ask(f"both {MAIL}")
+    assert error(answer)[:2] == (403, "pii_blocked")
+    headers = immediate_headers(answer)
+    assert headers["x-waypost-decision"] == "pii"
+    assert headers["x-waypost-guard"].startswith("pii; type=EMAIL_ADDRESS; score=")
+    assert headers["x-vsr-pii-violation"] == "true"
+    assert MAIL not in str(answer) + str(talk.log.records)
+    assert [(r.outcome, r.decision, r.status) for r in talk.log.records] == [("blocked", "pii", 403)]
+
+
+def test_an_attack_is_refused_with_the_headers_that_clients_know() -> None:
+    answer = on_attack("block").ask("Obey me, both")
+    assert error(answer)[:2] == (403, "prompt_attack_blocked")
+    headers = immediate_headers(answer)
+    assert headers["x-waypost-guard"].startswith("prompt_guard; type=")
+    assert headers["x-waypost-guard"].endswith("; score=0.900")
+    assert {name: value for name, value in headers.items() if name.startswith("x-vsr-")} == {
+        "x-vsr-jailbreak-blocked": "true",
+        "x-vsr-jailbreak-type": "jailbreak",
+        "x-vsr-jailbreak-confidence": "0.900",
+    }
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_refusal_may_look_like_a_model_that_declines(*, stream: bool) -> None:
+    for talk in (on_pii("block", "openai"), on_attack("block", "openai")):
+        answer = talk.ask(f"Obey {MAIL}, both", stream=stream)
+        response = answer.immediate_response
+        assert response.status.code == 200
+        assert b'"content_filter"' in response.body
+        assert MAIL.encode() not in response.body
+        headers = immediate_headers(answer)
+        assert headers["content-type"] == ("text/event-stream" if stream else "application/json")
+        assert "x-waypost-guard" in headers
+        assert [(r.outcome, r.status) for r in talk.log.records] == [("blocked", 403)]
+
+
+def test_a_block_of_a_rule_declines_too_but_what_is_no_policy_stays_an_error() -> None:
+    policy = replace(POLICY, block_style="openai")
+    assert Talk(policy).ask("forbidden").immediate_response.status.code == 200
+    assert error(Talk(policy).ask("broken"))[0] == 503
+    assert error(embeddings(Talk(policy), "forbidden"))[:2] == (403, "blocked")
+    down = on_attack("block", "openai", down="the queue is full")
+    assert error(down.ask("both"))[:2] == (503, "blocked_unavailable")
+    assert immediate_headers(down.hear(request_body(chat("both"))))["x-waypost-guard"] == (
+        "prompt_guard; type=unanswered; score=0.000"
+    )
+
+
+def test_an_annotated_attack_passes_and_its_risk_is_in_the_answer() -> None:
+    talk = on_attack("annotate")
+    assert talk.ask("Obey me, both").WhichOneof("response") == "request_body"
+    mutation = talk.hear(response_headers()).response_headers.response.header_mutation
+    assert set_by(mutation)["x-waypost-risk"] == "0.900"
+    harmless = on_attack("annotate")
+    harmless.ask("both")
+    mutation = harmless.hear(response_headers()).response_headers.response.header_mutation
+    assert "x-waypost-risk" not in set_by(mutation)
+
+
+def test_a_reroute_leaves_the_endpoints_out_that_may_not_have_it() -> None:
+    policy = guarded(Check("pii", "pii", "reroute"))
+    talk = Talk(replace(policy, guards={"": {"a": policy.guards[""]["a"]}}))
+    change = talk.ask(f"both {MAIL}").request_body.response
+    assert set_by(change.header_mutation)["x-waypost-hop-1"] == hop_id("test", "b")
+    assert set_by(change.header_mutation)["x-envoy-max-retries"] == "0"
+
+
+@pytest.mark.parametrize("action", ["mask", "mask_restore"])
+def test_what_is_masked_leaves_as_a_placeholder(action: PiiAction) -> None:
+    talk = on_pii(action)
+    talk.hear(request_headers(headers={"accept-encoding": "gzip"}))
+    change = talk.hear(request_body(chat(f"both {MAIL}"))).request_body.response
+    assert change.body_mutation.body == chat("both <EMAIL_1>", "wire-a")
+    mutation = set_by(change.header_mutation)
+    assert mutation["content-length"] == str(len(change.body_mutation.body))
+    # Where it is put back, the answer has to be read.
+    assert mutation.get("accept-encoding") == ("identity" if action == "mask_restore" else None)
+    answer = talk.hear(response_headers()).response_headers.response.header_mutation
+    assert set_by(answer)["x-waypost-masked"] == "EMAIL_ADDRESS=1"
+    assert MAIL not in str(talk.log.records)
+
+
+def test_where_nothing_is_found_nothing_is_read_of_the_answer() -> None:
+    talk = on_pii("mask_restore")
+    change = talk.ask("both").request_body.response
+    assert "accept-encoding" not in set_by(change.header_mutation)
+    answer = talk.hear(response_headers())
+    assert not answer.HasField("mode_override")
+    assert talk.router.done
+
+
+def masked(headers: Mapping[str, str] | None = None, status: int = 200, *, end: bool = False) -> Any:
+    """A talk whose request was masked, and what it says to the headers of the answer."""
+    talk = on_pii("mask_restore")
+    talk.ask(f"both {MAIL}")
+    return talk, talk.hear(response_headers(status, headers, end=end))
+
+
+def test_an_answer_in_json_is_read_whole_and_gets_its_values_back() -> None:
+    talk, answer = masked({"content-length": "40"})
+    assert answer.mode_override.response_body_mode == ProcessingMode.BUFFERED
+    assert "content-length" in answer.response_headers.response.header_mutation.remove_headers
+    assert not talk.router.done
+    told = json.dumps({"choices": [{"message": {"role": "assistant", "content": "Write to <EMAIL_1>."}}]})
+    change = talk.hear(response_body(told.encode())).response_body.response
+    assert change.body_mutation.body == told.replace("<EMAIL_1>", MAIL).encode()
+    assert set_by(change.header_mutation)["content-length"] == str(len(change.body_mutation.body))
+    assert talk.router.done
+    talk.close()
+    assert [(r.type, r.outcome) for r in talk.log.records] == [("decision", "forwarded"), ("result", "ok")]
+
+
+def test_a_long_answer_in_json_is_read_beside_the_event_loop() -> None:
+    talk, _ = masked()
+    text = "x" * LARGE_BYTES + " <EMAIL_1>"
+    told = json.dumps({"choices": [{"message": {"role": "assistant", "content": text}}]})
+    change = talk.hear(response_body(told.encode())).response_body.response
+    assert change.body_mutation.body.count(MAIL.encode()) == 1
+
+
+def event(text: str) -> bytes:
+    return b"data: " + json.dumps({"choices": [{"index": 0, "delta": {"content": text}}]}).encode() + b"\n\n"
+
+
+def test_a_stream_is_read_piece_by_piece_and_a_placeholder_may_be_cut_anywhere() -> None:
+    stream = event("Write to <EM") + event("AIL_1>.") + b"data: [DONE]\n\n"
+    for cut in range(1, len(stream), 7):
+        talk, answer = masked({"content-type": "text/event-stream; charset=utf-8"})
+        assert answer.mode_override.response_body_mode == ProcessingMode.STREAMED
+        told = b""
+        for piece, end in ((stream[:cut], False), (stream[cut:], False), (b"", True)):
+            assert not talk.router.done
+            change = talk.hear(response_body(piece, end=end)).response_body.response.body_mutation
+            # An empty piece must be cleared: no mutation would let the provider's own pass.
+            assert change.clear_body or change.body
+            told += change.body
+        assert talk.router.done
+        events = [json.loads(line[6:]) for line in told.split(b"\n\n") if line.startswith(b"data: {")]
+        said = "".join(each["choices"][0]["delta"].get("content", "") for each in events)
+        assert said == f"Write to {MAIL}."
+        assert told.endswith(b"data: [DONE]\n\n")
+
+
+def test_a_stream_that_breaks_off_gives_what_was_held_and_no_more() -> None:
+    talk, _ = masked({"content-type": "text/event-stream"})
+    first = talk.hear(response_body(event("Write to <EMA"), end=False)).response_body.response.body_mutation
+    last = talk.hear(response_body(b"", end=True)).response_body.response.body_mutation
+    assert MAIL.encode() not in first.body + last.body
+    assert b"<EMA" in first.body + last.body
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "end"),
+    [
+        ({"content-encoding": "gzip"}, 200, False),
+        ({"content-type": "text/plain"}, 200, False),
+        ({"content-type": ""}, 200, False),
+        ({}, 400, False),
+        ({}, 200, True),
+    ],
+)
+def test_an_answer_that_cannot_be_read_passes_with_its_placeholders(
+    headers: Mapping[str, str], status: int, *, end: bool
+) -> None:
+    talk, answer = masked(headers, status, end=end)
+    assert not answer.HasField("mode_override")
+    assert talk.router.done
+
+
+def test_an_error_that_is_replaced_is_not_read() -> None:
+    talk, answer = masked(status=401)
+    assert answer.WhichOneof("response") == "immediate_response"
+    assert talk.router.done
+
+
+# --- shapes -----------------------------------------------------------------------------------------------
+
+
+def shaped(shape: Shape, **more: Any) -> Policy:
+    return replace(POLICY, shapes={"ab": shape}, **more)
+
+
+def test_headers_of_a_rule_are_set_and_removed_on_both_ways() -> None:
+    shape = Shape(
+        request=Headers((("x-team", "blue"), ("user-agent", "ours"), ("x-kept", "mine")), ("traceparent",)),
+        response=Headers((("x-note", "yes"),), ("x-powered-by", "x-waypost-model", "set-cookie")),
+    )
+    talk = Talk(shaped(shape))
+    trace = f"00-{'a' * 32}-{'b' * 16}-01"
+    talk.hear(request_headers(headers={"traceparent": trace, "x-kept": "theirs", "cookie": "c"}))
+    mutation = talk.hear(request_body(chat("both"))).request_body.response.header_mutation
+    # `set_by` refuses a name that is both set and removed, or set twice.
+    ours = {"x-team": "blue", "user-agent": "ours", "x-kept": "mine"}
+    assert {name: value for name, value in set_by(mutation).items() if name in ours} == ours
+    assert {"traceparent", "cookie"} <= set(mutation.remove_headers)
+    mutation = talk.hear(response_headers()).response_headers.response.header_mutation
+    assert set_by(mutation)["x-note"] == "yes"
+    assert set_by(mutation)["x-waypost-model"] == "a"
+    assert {"x-powered-by", "set-cookie"} <= set(mutation.remove_headers)
+
+
+def test_what_is_adjusted_is_told_and_what_is_prompted_too() -> None:
+    parameters = RequestParameters(limits={"max_tokens": 10}, blocked=("user",))
+    talk = Talk(shaped(Shape("Be kind.", "insert", parameters)))
+    change = talk.ask("both", max_tokens=99, user="me").request_body.response
+    sent = json.loads(change.body_mutation.body)
+    assert (sent["model"], sent["max_tokens"], "user" in sent) == ("wire-a", 10, False)
+    assert sent["messages"][0] == {"role": "system", "content": "Be kind."}
+    told = set_by(talk.hear(response_headers()).response_headers.response.header_mutation)
+    assert told["x-waypost-adjusted"] == "user;removed, max_tokens;lowered;from=99;to=10"
+    assert told["x-vsr-injected-system-prompt"] == "true"
+
+
+def test_a_way_to_use_a_model_has_a_hop_of_its_own_and_is_told() -> None:
+    use = Use(use_reasoning=True, effort="high")
+    talk = Talk(shaped(Shape(uses={"a": use}), families={"a": FAMILIES["gpt"]}))
+    change = talk.ask("both").request_body.response
+    # Each attempt says it for itself: what the first model reads is not what the second one does.
+    assert change.body_mutation.body == chat("both", "wire-a")
+    key = target(POLICY.endpoints["a"], use, FAMILIES["gpt"]).key
+    assert set_by(change.header_mutation)["x-waypost-hop-1"] == hop_id("test", key)
+    assert set_by(change.header_mutation)["x-waypost-hop-2"] == hop_id("test", "b")
+    told = set_by(talk.hear(response_headers()).response_headers.response.header_mutation)
+    assert (told["x-vsr-selected-reasoning"], told["x-waypost-reasoning"]) == ("on", "high")
+
+
+def test_an_adapter_is_listed_and_may_be_named() -> None:
+    policy = replace(POLICY, adapters={"fine": ("a", Lora(name="fine", model="wire-a:fine"))})
+    listed = json.loads(
+        Talk(policy).hear(request_headers("GET", "/v1/models", end=True)).immediate_response.body
+    )
+    assert [(m["id"], m["owned_by"]) for m in listed["data"]][-1] == ("fine", "a-host")
+    shown = Talk(policy).hear(request_headers("GET", "/v1/models/fine", end=True))
+    assert json.loads(shown.immediate_response.body)["id"] == "fine"
+    talk = Talk(policy)
+    change = talk.ask("hello", "fine").request_body.response
+    assert json.loads(change.body_mutation.body)["model"] == "wire-a:fine"
+    told = set_by(talk.hear(response_headers()).response_headers.response.header_mutation)
+    assert (told["x-vsr-selected-model"], told["x-waypost-model"]) == ("wire-a:fine", "a")
+    assert talk.log.records[0].decision == "explicit_model"
+
+
+def test_a_category_that_decided_is_told() -> None:
+    rule = Rule(SEMANTIC, Is("yes"), Route(("a",)), category="math")
+    policy = replace(POLICY, signals={"yes": Fixed(YES)}, rules=(rule, POLICY.rules[-1]))
+    talk = Talk(policy)
+    talk.ask("2 + 2")
+    told = set_by(talk.hear(response_headers()).response_headers.response.header_mutation)
+    assert (told["x-waypost-decision"], told["x-waypost-category"]) == (SEMANTIC, "math")
+
+
+# --- what is remembered -----------------------------------------------------------------------------------
+
+
+def remembering() -> Policy:
+    candidates = tuple(Candidate(POLICY.endpoints[name]) for name in ("a", "b"))
+    return replace(POLICY, choices={"ab": Choosing(candidates, sticky=Sticky())})
+
+
+def hop(answer: ProcessingResponse) -> str:
+    return set_by(answer.request_body.response.header_mutation)["x-waypost-hop-1"]
+
+
+def test_a_conversation_stays_with_who_answered() -> None:
+    first = Talk(remembering())
+    assert hop(first.ask("both")) == hop_id("test", "a")
+    first.hear(response_headers(attempts=2))
+    again = Talk(remembering(), memory=first.memory)
+    assert hop(again.ask("both")) == hop_id("test", "b")
+    assert hop(Talk(remembering(), memory=first.memory).ask("both, another one")) == hop_id("test", "a")
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_who_failed_is_not_kept(status: int) -> None:
+    first = Talk(remembering())
+    first.ask("both")
+    first.hear(response_headers(status, attempts=2))
+    again = Talk(remembering(), memory=first.memory)
+    assert hop(again.ask("both")) == hop_id("test", "a")
+
+
+def test_how_endpoints_do_is_remembered() -> None:
+    talk = Talk()
+    talk.ask("both")
+    talk.now = 0.25
+    talk.hear(response_headers())
+    live = talk.routing.health.snapshot(("a", "b"))
+    assert {name: (each.first_token_seconds, each.error_rate, each.n) for name, each in live.items()} == {
+        "a": (0.25, 0.0, 1)
+    }
+
+
+def test_attempts_that_failed_count_and_behind_them_nobody_knows_the_time() -> None:
+    talk = Talk()
+    talk.ask("both")
+    talk.hear(response_headers(attempts=2))
+    live = talk.routing.health.snapshot(("a", "b"))
+    assert {name: (each.first_token_seconds, each.error_rate) for name, each in live.items()} == {
+        "a": (None, 1.0), "b": (None, 0.0),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("status", "errors"), [(200, 0.0), (400, 0.0), (422, 0.0), (429, 1.0), (503, 1.0)])
+def test_only_what_is_the_providers_fault_is_held_against_it(status: int, errors: float) -> None:
+    talk = Talk()
+    talk.ask("hello", "b")
+    talk.hear(response_headers(status))
+    assert talk.routing.health.snapshot(("b",))["b"].error_rate == errors
+
+
+def test_an_answer_of_envoy_says_nothing_about_anybody() -> None:
+    talk = Talk()
+    talk.ask("both")
+    talk.hear(response_headers(503, attempts=0))
+    assert talk.routing.health.snapshot(("a", "b")) == {}
+
+
+def test_nothing_is_remembered_of_who_has_no_conversation() -> None:
+    routing = Talk().routing
+    assert routing.recall(Recall(None, ("a",))) == Remembered(None, {})
+    routing.conversations.keep("key", "b")
+    assert routing.recall(Recall("key", ("a",))).kept == "b"
