@@ -1,5 +1,6 @@
 """Every configuration in the documentation loads, and its own test cases pass."""
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from tests.docs.examples import ENVIRON
 from tests.docs.markdown import Block, blocks
 from waypost.cli import cli
 from waypost.config.load import load
+from waypost.config.schema import Document
 from waypost.demo.providers import PROVIDERS
 
 # What a block that shows only rules is completed with.
@@ -19,9 +21,10 @@ providers:
 models:
   inside: {provider: onprem, name: qwen3-32b}
   general: {provider: cloud, name: gpt-4o}
+  strong: {provider: cloud, name: o3}
 default_model: general
 """
-TOP_LEVEL = ("providers:", "routing_rules:", "keywords:", "test_cases:", "listen:")
+TOP_LEVEL = tuple(f"{field.name}:" for field in fields(Document))
 
 
 def configurations() -> list[Block]:
@@ -35,6 +38,8 @@ def configurations() -> list[Block]:
 def test_configuration_passes_check_and_its_own_cases(block: Block, tmp_path: Path) -> None:
     shown = tmp_path / "waypost.yaml"
     shown.write_text(block.text)
+    for beside in (each for each in blocks("json") if each.page == block.page):
+        (tmp_path / "tools.json").write_text(beside.text)  # the one file that a configuration reads
     files = ["-c", str(shown)]
     if "\nproviders:" not in f"\n{block.text}":
         (tmp_path / "beside.yaml").write_text(BESIDE)

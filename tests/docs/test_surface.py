@@ -3,10 +3,20 @@
 import ast
 import re
 from collections.abc import Iterator
+from dataclasses import fields
+
+import pytest
 
 from tests.docs.markdown import ROOT
 from waypost.cli import VERBS
+from waypost.decision.explain import Node, RuleTrace
 from waypost.envoy.replies import replies
+from waypost.envoy.resources import STRIPPED_HEADERS
+from waypost.guards.judge import Finding
+from waypost.record import AuditRecord
+from waypost.selection.base import Considered
+from waypost.signals.base import Match, Window
+from waypost.trace import EncoderTrace, Hop, ScanTrace, SignalTrace, Trace
 
 REFERENCE = ROOT / "docs" / "reference"
 FILES = {path.relative_to(ROOT / "src/waypost"): path.read_text() for path in (ROOT / "src").rglob("*.py")}
@@ -28,12 +38,25 @@ def error_words() -> Iterator[str]:
 
 def test_headers_are_documented() -> None:
     text = (REFERENCE / "headers.md").read_text()
-    named = {
-        name
-        for source in SOURCES
-        for name in re.findall(r'"(x-(?:waypost|vsr-selected|vsr-injected)-[a-z-]*[a-z])"', source)
-    }
-    assert sorted(name for name in named if f"`{name}`" not in text) == []
+    named = {name for source in SOURCES for name in re.findall(r'"(x-(?:waypost|vsr)-[a-z-]*[a-z])"', source)}
+    told = named.difference(STRIPPED_HEADERS)
+    assert sorted(name for name in told if f"`{name}`" not in text) == []
+    assert {"x-waypost-decision", "x-vsr-pii-violation"} <= told
+
+
+def test_fields_of_the_audit_log_are_documented() -> None:
+    text = (REFERENCE / "audit.md").read_text()
+    assert [field.name for field in fields(AuditRecord) if f"`{field.name}`" not in text] == []
+
+
+@pytest.mark.parametrize(
+    "told",
+    [Trace, Hop, Considered, Finding, RuleTrace, Node, SignalTrace, Match, EncoderTrace, ScanTrace, Window],
+)
+def test_fields_of_the_trace_are_documented(told: type) -> None:
+    text = (REFERENCE / "trace.md").read_text()
+    named = {word for code in re.findall(r"`([a-z_.\[\]]+)`", text) for word in re.findall("[a-z_]+", code)}
+    assert [field.name for field in fields(told) if field.name not in named] == []
 
 
 def test_error_codes_are_documented() -> None:
