@@ -267,11 +267,12 @@ class Router:
         ]
         self._sent = self._routing.clock()
         taken = (name for name, value in self._headers if name[0] != ":" and not _stays(name, value))
+        unwanted = outcome.shape.request.remove
         changed = dict(
             [
                 *hops,
                 ("x-envoy-max-retries", str(len(chain) - 1)),
-                *_REWRITTEN,
+                *((name, value) for name, value in _REWRITTEN if name not in unwanted),
                 *outcome.shape.request.set,
                 *(_READABLE if outcome.restore else ()),
             ]
@@ -281,7 +282,7 @@ class Router:
         change(
             response.request_body.response,
             changed.items(),
-            [name for name in dict.fromkeys((*taken, *outcome.shape.request.remove)) if name not in changed],
+            [name for name in dict.fromkeys((*taken, *unwanted)) if name not in changed],
             body=_neutral(request, outcome),
         )
         return response

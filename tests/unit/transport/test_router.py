@@ -683,6 +683,14 @@ def test_headers_of_a_rule_are_set_and_removed_on_both_ways() -> None:
     assert {"x-powered-by", "set-cookie"} <= set(mutation.remove_headers)
 
 
+def test_a_rule_may_remove_the_gateways_own_name() -> None:
+    talk = Talk(shaped(Shape(request=Headers((), ("user-agent",)))))
+    mutation = talk.ask("both").request_body.response.header_mutation
+    assert "user-agent" not in set_by(mutation)
+    assert "user-agent" in mutation.remove_headers
+    assert set_by(mutation)["content-type"] == "application/json"
+
+
 def test_what_is_adjusted_is_told_and_what_is_prompted_too() -> None:
     parameters = RequestParameters(limits={"max_tokens": 10}, blocked=("user",))
     talk = Talk(shaped(Shape("Be kind.", "insert", parameters)))
