@@ -38,7 +38,7 @@ class AuditRecord:
         config_sha256: policy revision.
         status: HTTP status, 0 when unknown.
         attempts: how many providers were tried (result).
-        guards: what guards did, in words: `pii mask_restore EMAIL_ADDRESS=2`.
+        guards: what guards did, in words: `pii mask_restore EMAIL_ADDRESS 0.950`, `masked EMAIL_ADDRESS=2`.
     """
 
     type: RecordType

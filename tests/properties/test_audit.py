@@ -214,6 +214,7 @@ def test_no_field_of_a_record_is_meant_for_text_of_a_prompt() -> None:
             "category",
         ),  # the operator's words
         *("because", "matched"),  # the operator's terms and offsets
+        "guards",  # names of guards, actions and types, scores and counts
         *("prompt_hmac", "config_sha256"),  # digests
         *("request_id", "actor", "requested_model"),  # names, clipped
     }

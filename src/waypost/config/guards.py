@@ -100,7 +100,8 @@ class Guards:
         said: dict[str, Any] = narrowest(level for _, level in written)
         # A level below that says anything means the guard to be on there.
         enabled = said.get("enabled", wide.enabled or bool(said))
-        actions = [*((path, level.action) for path, level in written), ((GUARD,), wide.action)]
+        actions: list[tuple[Path, Action | None]] = [(path, level.action) for path, level in written]
+        actions.append(((GUARD,), wide.action))
         action = _action(actions, zone) or "block"
         if not enabled or action == "allow":
             return None
@@ -129,14 +130,14 @@ def _action(written: Iterable[tuple[Path, Action | None]], zone: str) -> Action 
     others as well it would leave nobody to send it to, so there the next wider level counts, and where none
     says more, the request may stay. A model or zone that reroutes means itself.
     """
-    said = [(path, action) for path, action in written if action is not None]
-    here = [action for path, action in said if _concerns(path, action, zone)]
-    if said and not here:
-        return "allow"
-    return here[0] if here else None
+    said: list[tuple[Path, Action]] = [(path, action) for path, action in written if action is not None]
+    if not said:
+        return None
+    here = (action for path, action in said if _concerns(path, action, zone))
+    return next(here, "allow")
 
 
-def _concerns(path: Path, action: str, zone: str) -> bool:
+def _concerns(path: Path, action: Action, zone: str) -> bool:
     return action != "reroute" or zone == DEFAULT_ZONE or path[:1] in {("models",), ("zones",)}
 
 

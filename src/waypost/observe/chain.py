@@ -71,6 +71,7 @@ def seal(record: AuditRecord, *, seq: int, ts: str, prev: str) -> tuple[bytes, s
             "category": record.category,
             "config_sha256": record.config_sha256,
             "decision": record.decision,
+            "guards": record.guards,
             "justification": record.justification,
             "matched": [
                 {"end": m.end, "signal": m.signal, "start": m.start, "term": m.term, "where": m.where[:CLIP]}

@@ -107,8 +107,9 @@ def _guards(outcome: Outcome) -> Iterator[str]:
     said: dict[str, None] = {}
     for found in outcome.findings:
         if found.hit is not False:
-            label = outcome.verdicts[found.signal].label or "unanswered"
-            said[f"{found.guard} {found.action} {label}"] = None
+            verdict = outcome.verdicts[found.signal]
+            told = f"{verdict.label} {verdict.score:.3f}" if verdict.label else "unanswered"
+            said[f"{found.guard} {found.action} {told}"] = None
     yield from said
     if isinstance(outcome, Forward) and outcome.masked is not None:
         yield from (f"masked {name}={number}" for name, number in outcome.masked.counts.items())

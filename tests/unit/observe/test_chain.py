@@ -50,10 +50,13 @@ def write(folder: Path, *files: list[bytes]) -> Path:
 
 
 def test_every_field_of_a_record_is_in_its_line() -> None:
-    line, _ = seal(replace(RECORD, category="law"), seq=1, ts=TS, prev=GENESIS)
+    line, _ = seal(
+        replace(RECORD, category="law", guards=("pii block CREDIT_CARD 0.950",)), seq=1, ts=TS, prev=GENESIS
+    )
     told = json.loads(line)
     assert {field.name for field in fields(AuditRecord)} <= set(told)
     assert told["category"] == "law"
+    assert told["guards"] == ["pii block CREDIT_CARD 0.950"]
 
 
 def test_a_line_is_canonical_json_and_its_hash_covers_the_rest() -> None:

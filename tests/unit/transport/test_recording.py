@@ -7,6 +7,8 @@ import pytest
 
 from waypost.decision.engine import Block, Respond, Route, Rule
 from waypost.decision.expr import Is
+from waypost.guards.judge import Check
+from waypost.guards.settings import PiiAction
 from waypost.journey import route
 from waypost.policy import Policy
 from waypost.record import AuditRecord, Matched
@@ -75,6 +77,21 @@ def test_without_a_rule_the_decision_is_named_and_the_rule_is_empty() -> None:
     found = record(plain, policies.chat("hello"))
     assert (found.decision, found.rule, found.target) == ("semantic_classification", "", ("out",))
     assert record(plain, policies.chat("hello", model="in1")).decision == "explicit_model"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "action", "told"),
+    [
+        (Verdict("EMAIL_ADDRESS", 0.95, "found"), "block", ("pii block EMAIL_ADDRESS 0.950",)),
+        (Verdict("PERSON", 0.7123, "found"), "reroute", ("pii reroute PERSON 0.712",)),
+        (Verdict(None, 0.0, "not answered", failed="engine"), "block", ("pii block unanswered",)),
+        (Verdict(None, 0.2, "nothing"), "block", ()),
+    ],
+)
+def test_what_a_guard_found_is_on_record_once(verdict: Verdict, action: PiiAction, told: tuple[str]) -> None:
+    plain = policies.policy(ZONES, {"s": Fixed(verdict)}, (), default=Route(("out", "in1")))
+    checks = {name: (Check("pii", "s", action),) for name in ("out", "in1")}
+    assert record(replace(plain, guards={"": checks}), policies.chat("hello")).guards == told
 
 
 def test_no_word_of_the_client_is_in_a_record() -> None:
