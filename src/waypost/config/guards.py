@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 from waypost.config import schema
 from waypost.config.book import Book
@@ -106,7 +106,8 @@ class Guards:
         if not enabled or action == "allow":
             return None
         signal = JailbreakDetection(scope="all", unreadable="ignore")
-        signal = replace(signal, threshold=said.get("threshold", wide.threshold or signal.threshold))
+        settings = {key: said.get(key, getattr(wide, key)) for key in _SETTINGS}
+        signal = replace(signal, **{key: value for key, value in settings.items() if value is not None})
         path = (*written[0][0], GUARD) if written else (GUARD,)
         return Check("prompt_guard", self._named(signal, GUARD, path), action)
 
@@ -133,12 +134,16 @@ def _action(written: Iterable[tuple[Path, Action | None]], zone: str) -> Action 
     said: list[tuple[Path, Action]] = [(path, action) for path, action in written if action is not None]
     if not said:
         return None
-    here = (action for path, action in said if _concerns(path, action, zone))
-    return next(here, "allow")
+    here = [action for path, action in said if _concerns(path, action, zone)]
+    return here[0] if here else "allow"
 
 
 def _concerns(path: Path, action: Action, zone: str) -> bool:
     return action != "reroute" or zone == DEFAULT_ZONE or path[:1] in {("models",), ("zones",)}
+
+
+_SETTINGS: Final = ("threshold", "document_threshold", "method", "patterns")
+"""What a level of the guard says about its question."""
 
 
 def _at(path: Path, key: str) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from waypost.config.document import Findings
 from waypost.config.files import gather
 from waypost.config.foreign import foreign_models
 from waypost.config.lint import lint
-from waypost.config.settings import Address, Settings, default_state_dir
+from waypost.config.settings import MESSAGE_SECONDS, Address, Settings, default_state_dir
 from waypost.config.show import effective
 from waypost.config.validate import check, nearest
 from waypost.decision.engine import SEMANTIC
@@ -123,6 +123,9 @@ def _settings(
     own = document.state_dir
     state_dir = default_state_dir(environ) if own is None else folder / Path(own).expanduser()
     encoder = document.encoder
+    if encoder.deadline_seconds >= MESSAGE_SECONDS:
+        message = f"Envoy waits {MESSAGE_SECONDS} s for an answer, so a later one of a guard is a 504"
+        findings.warn(("encoder", "deadline_seconds"), message, "give less")
     if encoder.artefact is not None:
         encoder = replace(encoder, artefact=folder / encoder.artefact.expanduser())
     return Settings(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from waypost.config.settings import Address, Settings, Timeouts
+from waypost.config.settings import MESSAGE_SECONDS, Address, Settings, Timeouts
 from waypost.decision.engine import Route
 from waypost.envoy.replies import Document, local_replies
 from waypost.guards.judge import Check
@@ -41,8 +41,6 @@ STRIPPED_PATTERNS: Final = ("x-user-.+-key",)
 BUFFER_BYTES: Final = 50 * 1024 * 1024
 """Least buffer of a cluster: with less, large requests are not retried, and Envoy 1.40.0 has crashed."""
 
-MESSAGE_SECONDS: Final = 10
-"""Longest wait for one answer of the router; without a model it takes well under a millisecond."""
 
 REFUSING: Final = Address("127.0.0.1", 0)
 """Nothing can ever listen on port 0, so connecting there fails at once."""

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.config.world import ENVIRON, errors, loads, problems, write
+from tests.unit.config.world import ENVIRON, errors, loads, problems, remarks, write
 from waypost.cases import Case
 from waypost.config.load import load
 from waypost.config.settings import Address
@@ -195,3 +195,9 @@ def test_a_case_may_expect_a_guard_that_there_is(tmp_path: Path) -> None:
     assert problems(tmp_path, "prompt_guard: {enabled: true}\n" + expected.format("prompt_guard")) == []
     (problem,) = problems(tmp_path, expected.format("prompt_guard"))
     assert problem.message == "'prompt_guard' does not exist"
+
+
+def test_a_deadline_that_envoy_does_not_wait_for_is_remarked(tmp_path: Path) -> None:
+    assert remarks(tmp_path, "encoder: {deadline_seconds: 9}\n") == []
+    (remark,) = remarks(tmp_path, "encoder: {deadline_seconds: 10}\n")
+    assert remark.startswith("warning: Envoy waits 10 s for an answer")
