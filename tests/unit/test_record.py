@@ -7,7 +7,13 @@ from waypost.record import AuditRecord, Matched
 def test_a_record_survives_json_unchanged() -> None:
     match = Matched("keyword_match:words", "account", "messages[0].content", 4, 11)
     record = AuditRecord(
-        "decision", "id", "forwarded", matched=(match,), target=("onprem",), boundary=("internal",)
+        "decision",
+        "id",
+        "forwarded",
+        matched=(match,),
+        target=("onprem",),
+        boundary=("internal",),
+        guards=("pii mask EMAIL_ADDRESS 0.950", "masked EMAIL_ADDRESS=2"),
     )
     again = json.loads(json.dumps(asdict(record)))
     rebuilt = AuditRecord(
@@ -16,6 +22,7 @@ def test_a_record_survives_json_unchanged() -> None:
             "matched": tuple(Matched(**m) for m in again["matched"]),
             "target": tuple(again["target"]),
             "boundary": tuple(again["boundary"]),
+            "guards": tuple(again["guards"]),
         }
     )
     assert rebuilt == record

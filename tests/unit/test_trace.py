@@ -2,17 +2,31 @@
 
 import dataclasses
 import json
+from typing import Any
 
 import pytest
 
 from waypost.decision.engine import SEMANTIC, Block, Respond, Rule
 from waypost.decision.expr import Is
+from waypost.dialects.openai_chat import parse
+from waypost.guards.judge import Check, Finding
 from waypost.journey import Outcome, route
+from waypost.mutations.headers import Headers
+from waypost.mutations.parameters import RequestParameters
+from waypost.mutations.reasoning import FAMILIES, Lora
+from waypost.mutations.shape import Shape
+from waypost.mutations.target import Use
+from waypost.mutations.tools import ToolSettings
 from waypost.policy import Policy
 from waypost.request.chat import ChatRequest
+from waypost.selection.base import Candidate
+from waypost.selection.capabilities import Capabilities, Price, Profile
+from waypost.selection.choosing import Choosing
+from waypost.selection.scored import Scored
 from waypost.signals.base import Encoded, Examples, Likeness, Scan, Span, Window
 from waypost.signals.category import NAMED, Category, Entry
 from waypost.signals.jailbreak import JailbreakDetection
+from waypost.signals.pii import PiiDetection
 from waypost.testing.playbook import drive
 from waypost.testing.policies import chat, policy, route_to, rule
 from waypost.testing.signals import Contains, FakeEncoder, Learned
@@ -187,3 +201,111 @@ def test_a_guard_that_fails_is_told_as_closed(model: str) -> None:
     told = asks(SCANNED, chat("hello", model=model), FakeEncoder(down="no memory"))
     assert (told.outcome, told.status, told.rules[0].outcome) == ("refuse", 503, "failed_closed")
     assert told.because == "not answered: no memory"
+
+
+# --- guards, choice and shape -----------------------------------------------------------------------------
+
+MAIL = PiiDetection(scope="all", unreadable="ignore", types=("EMAIL_ADDRESS",), method="patterns")
+MASKING = Check("pii", "mail", "mask_restore")
+ENDS = {"outside": "external", "other": "external", "inside": "internal"}
+
+
+def sent(text: str, **fields: Any) -> ChatRequest:
+    messages = [{"role": "user", "content": text}]
+    return parse(json.dumps({"model": "auto", "messages": messages, **fields}).encode())
+
+
+def shaped(shape: Shape | None = None, *checks: Check, **more: Any) -> Policy:
+    """A policy of one default rule along `outside` and `inside`."""
+    made = policy(ENDS, {"mail": MAIL}, [], default=route_to("outside", "inside"))
+    guards = {"": {"outside": checks}} if checks else {}
+    shapes = {SEMANTIC: shape} if shape else {}
+    return dataclasses.replace(made, guards=guards, shapes=shapes, **more)
+
+
+def test_a_request_that_nothing_happens_to_has_nothing_to_tell() -> None:
+    told = asks(shaped(), sent("hello"), FakeEncoder())
+    assert (told.guards, told.masked, told.restored, told.edits, told.candidates) == ((), {}, False, (), ())
+    assert told.because_chain == "order of the rule"
+
+
+def test_what_guards_said_is_told_endpoint_by_endpoint_and_what_was_masked_in_numbers() -> None:
+    told = asks(shaped(None, MASKING), sent("To ann@example.com and bob@example.com"), FakeEncoder())
+    assert told.guards == (
+        Finding("pii", "mail", "outside", "mask_restore", hit=True, because="Contains PII: EMAIL_ADDRESS"),
+    )
+    assert (told.masked, told.restored) == ({"EMAIL_ADDRESS": 2}, True)
+    assert "example.com" not in json.dumps(dataclasses.asdict(told))
+
+
+def test_a_refusal_of_a_guard_tells_who_was_thought_of() -> None:
+    blocking = dataclasses.replace(MASKING, action="block")
+    told = asks(shaped(None, blocking), sent("To ann@example.com"), FakeEncoder())
+    assert (told.outcome, told.decision, told.status, told.chain) == ("refuse", "pii", 403, ())
+    assert told.because == "Contains PII: EMAIL_ADDRESS"
+    assert [(found.endpoint, found.hit) for found in told.guards] == [("outside", True)]
+    assert [rule.outcome for rule in told.rules] == []
+
+
+def test_every_change_is_a_clause_and_no_clause_quotes_the_client() -> None:
+    shape = Shape(
+        "Be kind.",
+        "append",
+        RequestParameters(limits={"max_tokens": 10}),
+        Headers((("x-team", "Ottokar"),), ("x-old",)),
+        tools=ToolSettings(block=("delete_all",)),
+        uses={"outside": Use(use_reasoning=True, effort="high"), "inside": Use(lora=Lora(name="fine"))},
+    )
+    tools = [{"type": "function", "function": {"name": name}} for name in ("weather", "delete_all")]
+    request = sent("Ottokar", max_tokens=99, tools=tools)
+    told = asks(shaped(shape, families={"outside": FAMILIES["gpt"]}), request, FakeEncoder())
+    first, *rest = told.edits
+    assert first.startswith("1 of 2 tools kept, about ")
+    assert rest == [
+        "system prompt of 8 characters, append",
+        "parameter max_tokens;lowered;from=99;to=10",
+        "header x-team set",
+        "header x-old removed",
+        "reasoning of outside on (high): use_reasoning: true",
+        "inside answers as fine",
+    ]
+    assert [(hop.endpoint, hop.model) for hop in told.chain] == [("outside", "outside"), ("inside", "fine")]
+    assert "Ottokar" not in json.dumps(dataclasses.asdict(told))
+
+
+@pytest.mark.parametrize(
+    ("use", "encoder", "clause"),
+    [
+        (Use(use_reasoning=False), {}, "off: use_reasoning: false"),
+        (Use("auto"), {"heads": {"complexity": {"hard": 0.9}}},
+         "on (medium): use_reasoning: auto, complexity 0.90, threshold 0.5"),
+        (Use("auto"), {"heads": {"complexity": {"hard": 0.1}}},
+         "off: use_reasoning: auto, complexity 0.10, threshold 0.5"),
+        (Use("auto"), {"down": "no memory"},
+         "left as sent: use_reasoning: auto, but the complexity is not known: left as sent"),
+    ],
+)  # fmt: skip
+def test_why_a_model_thinks_is_told(use: Use, encoder: dict[str, Any], clause: str) -> None:
+    told = asks(shaped(Shape(uses={"outside": use})), sent("hello"), FakeEncoder(**encoder))
+    assert told.edits == (f"reasoning of outside {clause}",)
+
+
+def test_every_candidate_is_told_with_its_score_or_why_it_is_out() -> None:
+    profiles = {
+        "outside": Profile(price=Price(1, 1)),
+        "other": Profile(price=Price(9, 9), capabilities=Capabilities(streaming=False)),
+    }
+    made = shaped()
+    rule_ = dataclasses.replace(made.rules[-1], action=route_to("outside", "other"))
+    candidates = tuple(Candidate(made.endpoints[name], known, 0.5) for name, known in profiles.items())
+    made = dataclasses.replace(made, rules=(rule_,), choices={SEMANTIC: Choosing(candidates, Scored())})
+    told = asks(made, sent("hello", stream=True), FakeEncoder())
+    assert [(each.endpoint, each.eliminated) for each in told.candidates] == [
+        ("outside", ""), ("other", "lacks streaming"),
+    ]  # fmt: skip
+    assert told.candidates[0].score is not None
+    assert told.because_chain.endswith(": 'outside'")
+    nobody = dataclasses.replace(made, choices={SEMANTIC: Choosing(candidates[1:], Scored())})
+    refused = asks(nobody, sent("hello", stream=True), FakeEncoder())
+    assert (refused.status, [each.eliminated for each in refused.candidates]) == (400, ["lacks streaming"])
+    assert refused.because_chain == "no candidate can serve it: 'other' lacks streaming"

@@ -1,5 +1,7 @@
 """A trace as a terminal shows it: what happened, on what evidence, and what was not asked."""
 
+from dataclasses import replace
+
 import click
 import pytest
 
@@ -7,8 +9,10 @@ from tests.unit.test_trace import FALLBACK, asks
 from waypost.cli.draw import line, tree
 from waypost.decision.engine import Action, Block, Respond
 from waypost.decision.expr import All, Any, Expr, Is, Not
+from waypost.guards.judge import Finding
 from waypost.journey import route
 from waypost.needs import Failed
+from waypost.selection.base import Considered
 from waypost.signals.base import Encoded, Examples, Likeness, Match, Scan, Span, Verdict, Window
 from waypost.signals.domain import Domain
 from waypost.signals.jailbreak import JailbreakDetection
@@ -126,3 +130,48 @@ def test_an_encoder_that_did_not_answer_is_drawn_with_its_reason() -> None:
 
 def test_without_a_pass_no_encoder_is_drawn() -> None:
     assert not [row for row in drawn(told(Is("one"), Block(), one=YES)) if row.startswith("Encoder")]
+
+
+PLAIN = told(Is("one"), route_to("inside"), one=YES)
+
+
+def test_guards_are_drawn_endpoint_by_endpoint_with_what_they_changed() -> None:
+    guards = tuple(
+        Finding("pii", "pii", name, "mask", hit, f"because {name}")
+        for name, hit in (("a", True), ("b", False), ("c", None))
+    )
+    rows = drawn(replace(PLAIN, guards=guards, masked={"PERSON": 2, "IBAN_CODE": 1}))
+    start = next(n for n, row in enumerate(rows) if row.startswith("Guards"))
+    assert rows[start : start + 4] == [
+        "Guards    pii for a: hit, action mask  because a",
+        "          pii for b: clear, action mask  because b",
+        "          pii for c: unanswered, action mask  because c",
+        "Masked    2 PERSON, 1 IBAN_CODE",
+    ]
+    restored = drawn(replace(PLAIN, masked={"PERSON": 2}, restored=True))
+    assert "Masked    2 PERSON; put back into the answer" in restored
+
+
+def test_candidates_are_drawn_with_scores_or_the_reason_why_they_are_out() -> None:
+    considered = (
+        Considered("a", 0.75, parts={"quality": 0.5, "cost": 1.0}, unknown=("price", "live")),
+        Considered("b", None, "lacks tools"),
+    )
+    rows = drawn(replace(PLAIN, candidates=considered, because_chain="weighed: 'a'"))
+    start = next(n for n, row in enumerate(rows) if row.startswith("Selection"))
+    assert rows[start : start + 3] == [
+        "Selection weighed: 'a'",
+        "            a  score 0.750  quality 0.50  cost 1.00  unknown: price, live",
+        "            b  out: lacks tools",
+    ]
+
+
+def test_edits_are_drawn_a_line_each() -> None:
+    rows = drawn(replace(PLAIN, edits=("header x-a set", "header x-b removed")))
+    start = rows.index("Edits     header x-a set")
+    assert rows[start + 1] == "          header x-b removed"
+
+
+def test_what_did_not_happen_is_not_drawn() -> None:
+    labels = {row.split()[0] for row in drawn(PLAIN) if not row.startswith(" ")}
+    assert not labels & {"Guards", "Masked", "Selection", "Edits"}

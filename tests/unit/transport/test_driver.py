@@ -3,14 +3,18 @@
 import asyncio
 import threading
 from collections.abc import Generator
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
 
 from waypost.decision.engine import Route
 from waypost.journey import Forward, Journey, route
-from waypost.needs import Ask, Encode, Failed
+from waypost.needs import Ask, Encode, Failed, Recall, Remembered
 from waypost.request.chat import ChatRequest
+from waypost.selection.base import Candidate
+from waypost.selection.choosing import Choosing
+from waypost.selection.sticky import Sticky
 from waypost.signals.base import Encoded, Verdict
 from waypost.testing import policies
 from waypost.testing.signals import NO, Fixed, Learned
@@ -64,6 +68,28 @@ def test_without_classifiers_the_question_stays_open() -> None:
     outcome = asyncio.run(drive(route(LEARNED, policies.chat("hello"))))
     assert outcome.decision.rule.name == "semantic_classification"
     assert "no classifiers" in outcome.verdicts["s"].because
+
+
+def test_what_is_remembered_comes_from_its_port() -> None:
+    asked: list[Recall] = []
+
+    def recall(need: Recall) -> Remembered:
+        asked.append(need)
+        return Remembered("b")
+
+    candidates = tuple(Candidate(endpoint) for endpoint in LEARNED.endpoints.values())
+    choosing = Choosing(candidates, sticky=Sticky())
+    made = policies.policy(ZONES, {}, [], default=Route(("a", "b")))
+    made = replace(made, choices={made.rules[-1].key: choosing})
+    outcome = asyncio.run(drive(route(made, policies.chat("hello")), Ports(recall=recall)))
+    assert isinstance(outcome, Forward)
+    assert [endpoint.name for endpoint in outcome.selection.chain] == ["b", "a"]
+    (need,) = asked
+    assert need.endpoints == ("a", "b")
+    assert need.key == outcome.conversation is not None
+    forgetful = asyncio.run(drive(route(made, policies.chat("hello"))))
+    assert isinstance(forgetful, Forward)
+    assert forgetful.selection.chain[0].name == "a"
 
 
 def test_a_need_nobody_knows_is_a_bug() -> None:
