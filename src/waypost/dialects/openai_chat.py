@@ -284,9 +284,20 @@ def _delta(delta: dict[str, str], reason: str | None) -> dict[str, object]:
 
 
 def _wants_usage(request: ChatRequest) -> bool:
-    found = {key: request.original[start:end] for key, start, end in top_level(request.original)}
-    options = _object(json.loads(found.get("stream_options", b"null"), parse_int=float))
+    options = _member(request, "stream_options")
     return options is not None and options.get("include_usage") is True
+
+
+def wants_json(request: ChatRequest) -> bool:
+    """Whether the text of the answer is to be JSON."""
+    wanted = _member(request, "response_format")
+    return wanted is not None and wanted.get("type") in {"json_object", "json_schema"}
+
+
+def _member(request: ChatRequest, name: str) -> dict[str, Any] | None:
+    """A member of the body that is an object."""
+    found = {key: request.original[start:end] for key, start, end in top_level(request.original)}
+    return _object(json.loads(found.get(name, b"null"), parse_int=float))
 
 
 def _model(name: str, owner: str, created: int) -> dict[str, object]:

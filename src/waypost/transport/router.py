@@ -9,13 +9,14 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from http import HTTPStatus
 from typing import Final, assert_never
 from urllib.parse import unquote
 
 from waypost.attempt import HOPS
-from waypost.dialects.openai_chat import completion, error, model_object, models_list, parse
-from waypost.dialects.restore import SseRestorer, restore_json
+from waypost.dialects.openai_chat import completion, error, model_object, models_list, parse, wants_json
+from waypost.dialects.restore import OpenAiChatStream, SseRestorer, restore_json
 from waypost.dialects.spans import replace_model
 from waypost.errors import EngineError, RequestError
 from waypost.journey import Answer, Forward, Outcome, Refuse, known_model, route
@@ -127,6 +128,7 @@ class Router:
         self._settled: Settled | None = None
         self._restorer: SseRestorer | None = None
         self._sent = 0.0
+        self._wants_json = False
 
     async def answer(self, phase: Phase, message: ProcessingRequest) -> ProcessingResponse:
         """Answer one message."""
@@ -266,6 +268,7 @@ class Router:
             for header, t in zip(HOPS, outcome.targets, strict=False)
         ]
         self._sent = self._routing.clock()
+        self._wants_json = outcome.restore and wants_json(request)
         taken = (name for name, value in self._headers if name[0] != ":" and not _stays(name, value))
         unwanted = outcome.shape.request.remove
         changed = dict(
@@ -342,7 +345,8 @@ class Router:
         if end or headers[":status"] != "200" or headers.get("content-encoding", "identity") != "identity":
             return False
         if kind == "text/event-stream":
-            self._restorer = SseRestorer(self._values())
+            form = OpenAiChatStream(json_content=self._wants_json)
+            self._restorer = SseRestorer(self._values(), form)
         return self._restorer is not None or kind == "application/json"
 
     def _values(self) -> Mapping[str, str]:
@@ -363,7 +367,8 @@ class Router:
             return response
         aside = len(piece) > LARGE_BYTES
         values = self._values()
-        whole = await asyncio.to_thread(restore_json, piece, values) if aside else restore_json(piece, values)
+        restore = partial(restore_json, piece, values, json_content=self._wants_json)
+        whole = await asyncio.to_thread(restore) if aside else restore()
         self.done = True
         change(response.response_body.response, body=whole)
         return response
