@@ -132,10 +132,10 @@ def _action(written: Iterable[tuple[Path, Action | None]], zone: str) -> Action 
     says more, the request may stay. A model or zone that reroutes means itself.
     """
     said: list[tuple[Path, Action]] = [(path, action) for path, action in written if action is not None]
-    if not said:
-        return None
-    here = [action for path, action in said if _concerns(path, action, zone)]
-    return here[0] if here else "allow"
+    for path, action in said:
+        if _concerns(path, action, zone):
+            return action
+    return "allow" if said else None
 
 
 def _concerns(path: Path, action: Action, zone: str) -> bool:
