@@ -15,7 +15,7 @@ from waypost.config.settings import Timeouts
 from waypost.configurable import adapter, configurable
 from waypost.configurable import schema as schema_of
 from waypost.encoder.settings import EncoderSettings
-from waypost.guards.settings import AttackAction, AttackLevel, PiiLevel
+from waypost.guards.settings import AttackAction, AttackLevel, AttackMethod, PiiLevel
 from waypost.mutations.headers import HeaderEdits
 from waypost.mutations.parameters import RequestParameters
 from waypost.mutations.reasoning import Effort, Lora, ReasoningFamily
@@ -391,6 +391,16 @@ class PromptGuard:
 
     threshold: Annotated[float, Field(gt=0, le=1)] | None = None
     """Smallest probability of an attack at which a request is refused. Default: 0.5."""
+
+    document_threshold: Annotated[float, Field(gt=0, le=1)] | None = None
+    """The same for results of tools and retrieved documents. Default: `threshold`."""
+
+    method: AttackMethod | None = None
+    """`patterns` finds forms of words that are attacks wherever they stand and asks no classifier;
+    `classifier` asks only it; `hybrid` does both. Default: `hybrid`."""
+
+    patterns: tuple[str, ...] | None = None
+    """Phrases of your own that are attacks: whole words, `*` for up to 40 characters."""
 
     model_id: Text | None = None
     """Folder of a Hugging Face checkpoint in place of the built-in classifier, relative to the file."""

@@ -11,6 +11,7 @@ from waypost.configurable import configurable
 
 PiiAction = Literal["allow", "block", "reroute", "mask", "mask_restore"]
 AttackAction = Literal["allow", "annotate", "block", "reroute"]
+AttackMethod = Literal["classifier", "patterns", "hybrid"]
 
 
 @configurable
@@ -55,6 +56,13 @@ class AttackLevel:
 
     document_threshold: float | None = None
     """The same for results of tools and retrieved documents. Default: `threshold`."""
+
+    method: AttackMethod | None = None
+    """`patterns` finds forms of words that are attacks wherever they stand and asks no classifier;
+    `classifier` asks only it; `hybrid` does both. Default: `hybrid`."""
+
+    patterns: tuple[str, ...] | None = None
+    """Phrases of your own that are attacks: whole words, `*` for up to 40 characters."""
 
 
 def narrowest(levels: Iterable[PiiLevel | AttackLevel]) -> dict[str, Any]:

@@ -135,6 +135,36 @@ def test_the_guard_can_be_off_for_one_rule_or_on_for_it_alone(tmp_path: Path) ->
     assert check(on, "outside", "", "prompt_guard") is None
 
 
+def test_how_attacks_are_looked_for_is_said_at_any_level(tmp_path: Path) -> None:
+    text = (
+        "prompt_guard: {enabled: true, document_threshold: 0.3, patterns: [open sesame]}\n"
+        "zones: {internal: {prompt_guard: {method: patterns}}}\n"
+        + RULE
+        + "    prompt_guard: {document_threshold: 0.9, patterns: []}\n"
+    )
+    policy = made(tmp_path, text)
+
+    def asked(endpoint: str, key: str = "") -> JailbreakDetection:
+        found = check(policy, endpoint, key, "prompt_guard")
+        assert found is not None
+        signal = policy.signals[found.signal]
+        assert isinstance(signal, JailbreakDetection)
+        return signal
+
+    wide, inside, own = asked("outside"), asked("inside"), asked("outside", "refunds")
+    assert (wide.method, wide.threshold, wide.document_threshold) == ("hybrid", 0.5, 0.3)
+    assert (wide.patterns, inside.patterns, own.patterns) == (("open sesame",), ("open sesame",), ())
+    assert (inside.method, inside.document_threshold) == ("patterns", 0.3)
+    assert own.document_threshold == 0.9
+    assert not inside.heads
+
+
+def test_patterns_that_are_none_are_errors_at_their_place(tmp_path: Path) -> None:
+    found = errors(tmp_path, 'prompt_guard: {enabled: true, patterns: [fine, "***"]}\n')
+    assert any("no letter or digit" in message for _, _, message in found)
+    assert errors(tmp_path, "prompt_guard: {enabled: true, method: magic}\n")
+
+
 def test_a_zone_without_models_is_remarked(tmp_path: Path) -> None:
     text = "zones: {intrnal: {pii: {action: block}}}\n"
     assert any("no model is in zone 'intrnal'" in remark for remark in remarks(tmp_path, text))
