@@ -1,0 +1,100 @@
+"""What every dialect other than OpenAI's shares: what is sent, what an answer is made from, what got lost.
+
+Rule 1: the neutral form is OpenAI's chat completions; a dialect writes requests from it and reads answers
+into it, so two foreign dialects never meet.
+Rule 2: nothing is lost in silence. What a provider has no word for is noted, or refused where that is wanted.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from waypost.errors import RequestError
+
+MAX_WARNINGS: Final = 32
+"""Most notes that one request carries; they travel in a response header."""
+
+_NAME: Final = re.compile(r"[A-Za-z_][\w.\[\]-]{0,79}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A request in a provider's own dialect.
+
+    Attributes:
+        path: behind the provider's base path, query included.
+        headers: names in lower case; no credential among them.
+        warnings: `parameter: what became of it`, ASCII, no text of the caller's.
+    """
+
+    body: bytes
+    path: str
+    headers: tuple[tuple[str, str], ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What an answer says that the provider does not.
+
+    Attributes:
+        model: what the client asked for.
+        ident: `id` of the answer where the provider gives none; ids of tool calls are made from it, so it
+            must be another one for each answer.
+        created: Unix seconds.
+        include_usage: whether a stream ends with a chunk of usage.
+    """
+
+    model: str
+    ident: str
+    created: int
+    include_usage: bool = False
+
+
+class Notes:
+    """What cannot be sent as it was asked for."""
+
+    def __init__(self, *, strict: bool) -> None:
+        self._strict = strict
+        self._notes: dict[str, None] = {}
+
+    def add(self, param: str, what: str) -> None:
+        """Note it.
+
+        Args:
+            param: JSON path in the request; an odd name is not repeated.
+            what: what became of it, in ASCII.
+
+        Raises:
+            RequestError: 400, in strict mode.
+        """
+        name = param if _NAME.fullmatch(param) else "*"
+        if self._strict:
+            raise RequestError(f"`{name}` cannot be sent as it is: {what}.", 400, "unsupported_parameter", name)
+        if len(self._notes) < MAX_WARNINGS:
+            self._notes[f"{name}: {what}"] = None
+
+    def all(self) -> tuple[str, ...]:
+        """Each once, in order."""
+        return tuple(self._notes)
+
+
+def mapping(value: object) -> dict[str, Any] | None:
+    """A JSON object, or None."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
+
+
+def sequence(value: object) -> list[Any] | None:
+    """A JSON list, or None."""
+    return cast("list[Any]", value) if isinstance(value, list) else None
+
+
+def dump(value: object) -> str:
+    """Compact JSON; for `encode`, since half a surrogate pair may stand in it as it came."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def encode(text: str) -> bytes:
+    """JSON text as bytes; what UTF-8 cannot say becomes an escape of JSON."""
+    return text.encode("utf-8", "backslashreplace")
