@@ -258,14 +258,15 @@ def _nobody(policy: Policy, selection: Selection, decision: Decision, seen: Seen
         message = f"No model of rule {decision.rule.name!r} is within its limits."
         return Refuse(503, "no_model_within_limits", message, decision, *seen, selection=selection)
     message = f"No endpoint inside the boundary of rule {decision.rule.name!r} can serve this request."
-    return Refuse(503, "no_endpoint_in_boundary", message, decision, *seen)
+    return Refuse(503, "no_endpoint_in_boundary", message, decision, *seen, selection=selection)
 
 
 def _spare(policy: Policy, chosen: Route, checks: Mapping[str, tuple[Check, ...]]) -> tuple[Endpoint, ...]:
     """Who gets what none of the chain may have: the default model, then those inside, in file order."""
-    every = (check for each in checks.values() for check in each)
-    if policy.unscannable.action != "reroute" and all(check.action != "reroute" for check in every):
-        return ()
+    every = [check for each in checks.values() for check in each]
+    moves = policy.unscannable.action == "reroute" or any(check.action == "reroute" for check in every)
+    if not every or not moves:
+        return ()  # nobody is sent away from the chain, so nobody else's guards are asked
     names = () if policy.default_model is None else (policy.default_model,)
     others = [policy.endpoints[name] for name in names]
     others += (e for e in policy.endpoints.values() if e.zone != DEFAULT_ZONE)
