@@ -25,7 +25,7 @@ OWN = "Be brief."
 CARD = "4111 1111 1111 1111"
 
 WIRE = {"plain": "o2", "qwen": "qwen3-32b", "gpt": "gpt-5", "oss": "gpt-oss-20b"}
-MODELS = {
+MODELS: dict[str, Any] = {
     "plain": {"provider": "out2", "name": WIRE["plain"]},
     "qwen": {"provider": "out3", "name": WIRE["qwen"], "reasoning_family": "qwen3"},
     "gpt": {"provider": "out1", "name": WIRE["gpt"], "reasoning_family": "gpt"},
@@ -36,6 +36,20 @@ MODELS = {
         "loras": [{"name": "legal-de"}, {"name": "tax", "model": "gpt-oss-20b:tax"}],
     },
 }
+
+TEMPLATE, EFFORT = "chat_template_kwargs", "reasoning_effort"
+FAMILIES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "glm": ({TEMPLATE: {"enable_thinking": True}}, {TEMPLATE: {"enable_thinking": False}}),
+    "deepseek": ({TEMPLATE: {"thinking": True}}, {TEMPLATE: {"thinking": False}}),
+    "mistral": ({EFFORT: "high"}, {}),
+    "claude": ({EFFORT: "low"}, {}),
+    "gemini": ({EFFORT: "low"}, {}),
+    "house": ({TEMPLATE: {"depth": {"level": "high"}}}, {}),
+}
+"""What a model of a family is told where it is to think a little, and where it is not to think at all."""
+
+HOUSE = {"type": "reasoning_effort", "parameter": "depth.level", "effort_in": "kwargs", "efforts": ["high"]}
+MODELS |= {name: {"provider": "in2", "name": name, "reasoning_family": name} for name in FAMILIES}
 
 
 def rule(word: str, *endpoints: str | dict[str, Any], how: Mapping[str, Any] = {}, **says: Any) -> Any:
@@ -85,6 +99,8 @@ RULES = [
     rule("appeal", "qwen", LAWYER, how={"boundary": ["internal", "external"]}),
     rule("fiscal", "oss", how={"lora": "tax", **THINKS}),
     rule("careful", "plain", tools={"block": ["rm_*"]}),
+    *(rule(f"{name} little", name, how=THINKS | {"reasoning_effort": "low"}) for name in FAMILIES),
+    *(rule(f"{name} never", name, how={"use_reasoning": False}) for name in FAMILIES),
     {**rule("forbidden"), "action": {"type": "block", "message": "Not here."}},
 ]  # fmt: skip
 
@@ -92,8 +108,8 @@ RULES = [
 def shaping(world: World, **settings: Any) -> dict[str, Any]:
     """A file with these rules, which asks no classifier."""
     providers = plain_file(world)["providers"]
-    own = {"providers": providers, "models": MODELS, "routing_rules": RULES, "default_model": "plain"}
-    return own | settings
+    own = {"providers": providers, "models": MODELS, "reasoning_families": {"house": HOUSE}}
+    return own | {"routing_rules": RULES, "default_model": "plain"} | settings
 
 
 @pytest.fixture(scope="module")
@@ -437,6 +453,15 @@ def test_each_attempt_is_told_in_its_own_words(
     assert response.header("x-vsr-selected-reasoning") == road.on
     assert response.header("x-waypost-reasoning") == road.effort
     assert response.header("x-vsr-selected-model") == WIRE["gpt"]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_has_words_of_its_own(gateway: Gateway, world: World, family: str) -> None:
+    little, never = FAMILIES[family]
+    ask(gateway, said(f"{family} little"))
+    ask(gateway, said(f"{family} never"))
+    assert world["in2"].wait(1).json == question(f"{family} little", family, **little)
+    assert world["in2"].wait(2).json == question(f"{family} never", family, **never)
 
 
 def test_a_switch_behind_an_effort(gateway: Gateway, world: World) -> None:
