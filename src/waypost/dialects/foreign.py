@@ -71,7 +71,9 @@ class Notes:
         """
         name = param if _NAME.fullmatch(param) else "*"
         if self._strict:
-            raise RequestError(f"`{name}` cannot be sent as it is: {what}.", 400, "unsupported_parameter", name)
+            raise RequestError(
+                f"`{name}` cannot be sent as it is: {what}.", 400, "unsupported_parameter", name
+            )
         if len(self._notes) < MAX_WARNINGS:
             self._notes[f"{name}: {what}"] = None
 

@@ -1,0 +1,59 @@
+"""What families of Gemini models understand, by name.
+
+Source: Gemini API documentation, Thinking, Structured outputs and Thought signatures (2026).
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final, Literal
+
+Thinking = Literal["none", "budget", "level"]
+
+_VERSION: Final = re.compile(r"gemini-(\d{1,3})(?:\.(\d{1,3}))?(?!\d)", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One kind of model.
+
+    Attributes:
+        json_schema: takes JSON Schema as it is; others want the subset that OpenAPI 3.0 has.
+        thinking: how it is told how hard to think; the wrong way is refused.
+        least_budget: fewest tokens of thinking, while it thinks.
+        can_stop: it can be told not to think at all.
+        least_level: lowest level it knows.
+        is_signed: a call in the history must carry its signature.
+    """
+
+    json_schema: bool = True
+    thinking: Thinking = "level"
+    least_budget: int = 1
+    can_stop: bool = False
+    least_level: str = "minimal"
+    is_signed: bool = True
+
+
+_OLD: Final = Family(json_schema=False, thinking="none", is_signed=False)
+
+
+def family_of(model: str) -> Family:
+    """The family; a name without a version (`gemini-flash-latest`) stands for the newest."""
+    name = model.rpartition("/")[2].lower()
+    found = _VERSION.match(name)
+    if found is None:
+        is_pro = name.startswith("gemini-pro")
+        return (Family(least_level="low") if is_pro else Family()) if name.startswith("gemini") else _OLD
+    version = int(found[1]), int(found[2] or 0)
+    rest = name[found.end() :]
+    if version < (2, 5):
+        return _OLD
+    if version < (3, 0):
+        return _two_five(rest)
+    return Family(least_level="low" if rest.startswith("-pro") else "minimal")
+
+
+def _two_five(rest: str) -> Family:
+    if rest.startswith("-pro"):
+        return Family(thinking="budget", least_budget=128, is_signed=False)
+    least = 512 if rest.startswith("-flash-lite") else 1
+    return Family(thinking="budget", least_budget=least, can_stop=True, is_signed=False)
