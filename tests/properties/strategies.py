@@ -1,13 +1,23 @@
 """Random rules, verdicts and policies. Small on purpose: few names make rules meet."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from hypothesis import strategies as st
 
 from waypost.decision.engine import Action, Block, Respond, Route, Rule
 from waypost.decision.expr import All, Any, Expr, Is, Not
+from waypost.guards.judge import Check
+from waypost.mutations.shape import Shape
+from waypost.mutations.target import Use
 from waypost.policy import Policy, Unscannable
 from waypost.request.chat import ChatRequest
+from waypost.selection.base import Candidate
+from waypost.selection.cheapest_above import CheapestAbove
+from waypost.selection.choosing import Choosing
+from waypost.selection.scored import Scored
+from waypost.selection.static import Static
+from waypost.selection.sticky import Sticky
 from waypost.signals.base import Signal, Verdict
 from waypost.testing import policies
 from waypost.testing.signals import NO, STRANGER, UNREADABLE, YES, Fixed
@@ -85,3 +95,60 @@ def random_policies(draw: st.DrawFn) -> Policy:
 requests: st.SearchStrategy[ChatRequest] = st.builds(
     policies.chat, model=st.sampled_from(["auto", "MoM", *ENDPOINTS])
 )
+
+
+GUARDS = ("g", "h", "i")
+"""Questions that only guards ask; guards may ask those of rules as well."""
+
+guard_names = st.sampled_from(["pii", "prompt_guard"])
+bars = st.sampled_from(["block", "reroute"])
+checks = st.builds(
+    lambda guard, signal, action: Check(
+        guard, signal, action if guard == "pii" or action != "mask" else "annotate"
+    ),
+    guard_names,
+    st.sampled_from([*GUARDS, "a", "b"]),
+    bars | st.sampled_from(["mask"]),
+)
+levels = st.dictionaries(st.sampled_from(tuple(ENDPOINTS)), st.lists(checks, max_size=2).map(tuple))
+
+
+@st.composite
+def guarded_policies(draw: st.DrawFn) -> Policy:
+    """Random policies with guards of all rules and of single ones; choices and shapes may ask for more."""
+    made = draw(random_policies())
+    questions = {
+        name: Fixed(
+            draw(answers), draw(st.frozensets(st.sampled_from(HEADS), max_size=2)), hasty=draw(st.booleans())
+        )
+        for name in GUARDS
+    }
+    signals: Mapping[str, Signal] = {**made.signals, **questions}
+    keys = [rule.key for rule in made.rules]
+    guards = {"": draw(levels)} | draw(st.dictionaries(st.sampled_from(keys), levels, max_size=2))
+    asked = {check.signal for by in guards.values() for found in by.values() for check in found}
+    choices = {
+        rule.key: Choosing(
+            tuple(Candidate(made.endpoints[name]) for name in rule.action.endpoints),
+            draw(st.sampled_from([Static(), Scored(), CheapestAbove()])),
+            draw(st.sampled_from([None, Sticky()])),
+        )
+        for rule in made.rules
+        if isinstance(rule.action, Route) and draw(st.booleans())
+    }
+    shapes = {
+        key: Shape(uses={"e1": Use("auto")}) for key in keys if draw(st.sampled_from([False, False, True]))
+    }
+    reads = frozenset().union(
+        *(choice.method.heads for choice in choices.values()), *(shape.heads for shape in shapes.values())
+    )
+    return replace(
+        made,
+        signals=signals,
+        guards=guards,
+        default_model=draw(st.sampled_from([None, *ENDPOINTS])),
+        learned_guards=tuple(sorted(name for name in asked if signals[name].heads)),
+        choices=choices,
+        shapes=shapes,
+        reads=reads,
+    )
