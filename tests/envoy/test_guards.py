@@ -133,21 +133,17 @@ def rule(word: str, *names: str, **more: Any) -> dict[str, Any]:
     return {
         "name": word,
         "conditions": [{"type": "keyword_match", "keywords": [word]}],
-        "action": {
-            "type": "route",
-            "endpoints": [model(name) for name in names],
-            "boundary": ["internal", "external"],
-        },
+        "action": {"type": "route", "endpoints": [model(name) for name in names]},
         **more,
     }
 
 
 PATTERNS = {"method": "patterns"}
 RULES = (
-    ("stopped", ("out1", "in1"), {"pii": {"action": "block"}}),
+    ("stopped", ("out1", "out2"), {"pii": {"action": "block"}}),
     ("sidestepped", ("out1", "out2"), {"pii": {"action": "reroute"}}),
     ("hidden", ("out1", "out2"), {"pii": {"action": "mask"}}),
-    ("returned", ("out1", "in1"), {"pii": {"action": "mask_restore"}}),
+    ("returned", ("out1", "out2"), {"pii": {"action": "mask_restore"}}),
     ("permitted", ("out1",), {"pii": {"action": "allow"}}),
     ("unwatched", ("out1",), {"pii": {"enabled": False}}),
     ("cardsonly", ("out1",), {"pii": {"types": ["CREDIT_CARD"]}}),
@@ -491,7 +487,7 @@ def test_answers_of_several_choices_do_not_mix(gateway: Gateway, world: World) -
 
 
 def test_an_answer_as_json_stays_json(leveled: Gateway, world: World) -> None:
-    world["out1"].behaviour = world["in1"].behaviour = says('{"pay": "<CARD_1>", "tell": "<EMAIL_1>"}')
+    world["out1"].behaviour = says('{"pay": "<CARD_1>", "tell": "<EMAIL_1>"}')
     response = leveled.ask(f"returned {PAYS} {EMAIL}", response_format={"type": "json_object"})
     assert json.loads(content(response)) == {"pay": CARD, "tell": EMAIL}
 
@@ -611,7 +607,8 @@ def test_a_stream_cut_in_a_placeholder_breaks_and_does_not_look_complete(
         read()
     assert words[0] == "one"
     assert leaked(world, *EXTERNAL) == []
-    assert gateway.ask("Hello.").status == 200
+    world["out1"].behaviour = echoes
+    assert content(gateway.ask(PAYS)) == PAYS
 
 
 def test_a_json_answer_that_is_cut_is_an_error(gateway: Gateway, world: World) -> None:
@@ -907,8 +904,8 @@ def test_an_attack_is_refused_and_says_which_guard(learned: Gateway, world: Worl
     assert response.header("x-vsr-jailbreak-type") == "jailbreak"
     assert response.header("x-vsr-jailbreak-confidence") == score.removeprefix("score=")
     assert world.got() == {}
-    (told,) = record(learned, response)["guards"]
-    assert told == f"prompt_guard block attack {score.removeprefix('score=')}"
+    told = record(learned, response)["guards"]
+    assert f"prompt_guard block attack {score.removeprefix('score=')}" in told
 
 
 @pytest.mark.parametrize("options", [{}, {"stream": True}], ids=["json", "sse"])
