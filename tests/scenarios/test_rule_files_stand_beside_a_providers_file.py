@@ -126,7 +126,15 @@ def test_its_own_test_cases_pass(files: list[Path]) -> None:
 
 
 @pytest.mark.parametrize(
-    "names", [("providers", "bank"), ("providers", "clinic"), ("search", "providers"), ("waypost",)], ids=str
+    "names",
+    [
+        ("providers", "bank"),
+        ("providers", "clinic"),
+        ("search", "providers"),
+        ("providers", "claims"),
+        ("waypost",),
+    ],
+    ids=str,
 )
 def test_examples_pass_check_and_their_own_cases(names: tuple[str, ...]) -> None:
     paths = [str(EXAMPLES / f"{name}.yaml") for name in names]
@@ -144,4 +152,5 @@ def test_no_example_is_left_out() -> None:
         "bank",
         "clinic",
         "search",
+        "claims",
     }
