@@ -139,7 +139,7 @@ def rule(word: str, *names: str, **more: Any) -> dict[str, Any]:
 
 
 PATTERNS = {"method": "patterns"}
-RULES = (
+RULES: tuple[tuple[str, tuple[str, ...], dict[str, Any]], ...] = (
     ("stopped", ("out1", "out2"), {"pii": {"action": "block"}}),
     ("sidestepped", ("out1", "out2"), {"pii": {"action": "reroute"}}),
     ("hidden", ("out1", "out2"), {"pii": {"action": "mask"}}),
@@ -198,7 +198,7 @@ def polite(shared_polite: Gateway, world: World) -> Gateway:
     return shared_polite
 
 
-ATTACKED = (
+ATTACKED: tuple[tuple[str, tuple[str, ...], dict[str, Any]], ...] = (
     ("noted", ("out1",), {"prompt_guard": {"action": "annotate"}, "pii": {"action": "allow"}}),
     ("taken", ("out1",), {"prompt_guard": {"action": "reroute"}}),
     ("trusting", ("out1",), {"prompt_guard": {"action": "allow"}}),
@@ -690,7 +690,8 @@ def comes_back(gateway: Gateway, world: World) -> None:
 
 def test_a_mask_without_restore_stays_a_mask(leveled: Gateway, world: World) -> None:
     world["out1"].behaviour = echoes
-    for options in ({}, {"stream": True}):
+    every: tuple[dict[str, Any], ...] = ({}, {"stream": True})
+    for options in every:
         response = leveled.post(question(f"hidden {PAYS} {EMAIL}", **options), accept_encoding="gzip")
         text = text_of(response.body).strip() if options else content(response)
         assert text == "hidden Pay with <CARD_1>, please. <EMAIL_1>"
@@ -759,7 +760,7 @@ def test_embeddings_are_blocked_by_an_error_whatever_the_style(polite: Gateway, 
     assert world.got() == {}
 
 
-LEVELS = {
+LEVELS: dict[str, tuple[str, dict[str, str]]] = {
     "byfile": (EMAIL, {"in1": "<EMAIL_1>"}),
     "byzone": (EMAIL, {}),
     "bymodel": (EMAIL, {"out2": "<EMAIL_1>"}),

@@ -345,7 +345,7 @@ def test_an_attack_reaches_no_provider(
 ) -> None:
     with pytest.raises(openai.PermissionDeniedError) as caught:
         guarded.sdk().chat.completions.create(**question(ATTACK, name), **options)
-    assert caught.value.code == "blocked"
+    assert caught.value.code == "prompt_attack_blocked"
     assert caught.value.response.headers["x-waypost-decision"] == "prompt_guard"
     assert "DAN" not in caught.value.response.text
     assert world.got() == {}
@@ -354,13 +354,14 @@ def test_an_attack_reaches_no_provider(
 def test_a_refusal_has_the_shape_of_the_api_and_is_on_record(guarded: Gateway, world: World) -> None:
     response = guarded.ask(ATTACK)
     assert response.status == 403
-    assert response.error["code"] == "blocked"
+    assert response.error["code"] == "prompt_attack_blocked"
     told = record(guarded, response)
     assert (told["outcome"], told["decision"], told["category"]) == ("blocked", "prompt_guard", "")
-    assert told["because"].startswith("P(attack)=")
     (match,) = told["matched"]
-    assert (match["term"], match["where"]) == ("attack", "messages[0].content")
-    assert (match["start"], match["end"]) == (0, len(ATTACK))
+    assert told["because"] == f"Matches the attack pattern {match['term']!r}, in messages[0].content"
+    assert match["where"] == "messages[0].content"
+    assert 0 <= match["start"] < match["end"] <= len(ATTACK)
+    assert ATTACK[match["start"] : match["end"]] not in json.dumps(told)
 
 
 def test_an_attack_in_a_tool_result_is_refused(guarded: Gateway, world: World) -> None:
