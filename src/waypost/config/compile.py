@@ -45,6 +45,7 @@ def compile_policy(document: schema.Document, book: Book, conditions: Conditions
         *categories(document, book, conditions, shapes),
         _default(document.default_model, book),
     )
+    shapes.default(rules[-1])
     _auto_names(document, book)
     policy = Policy(
         "",

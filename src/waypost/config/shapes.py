@@ -12,6 +12,7 @@ from waypost.config.document import Findings, Node, Path
 from waypost.config.guards import Level
 from waypost.config.prompts import builtin_prompts
 from waypost.config.validate import check_tagged, nearest
+from waypost.decision.engine import Route, Rule
 from waypost.errors import ConfigError
 from waypost.mutations import headers, parameters, system_prompt
 from waypost.mutations.reasoning import FAMILIES, Lora, ReasoningFamily, at_host
@@ -142,6 +143,13 @@ class Shapes:
             if key in _SHAPING:
                 message = f"{key!r} has no effect: the rule sends nothing to a model"
                 self.book.findings.add("warning", (*path, key), message, "remove it", key=True)
+
+    def default(self, rule: Rule) -> None:
+        """The default rule has no block of its own, but its model may lack what a request needs."""
+        names = rule.action.endpoints if isinstance(rule.action, Route) else ()
+        candidates = tuple(Candidate(self.book.endpoints[name], self.profile(name)) for name in names)
+        if any(candidate.profile != Profile() for candidate in candidates):
+            self.choices[rule.key] = Choosing(candidates)
 
     def profile(self, name: str) -> Profile:
         """What the file says about an endpoint."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.config.world import loads, problems, rule, write
+from tests.unit.config.world import BESIDE, ENVIRON, loads, problems, rule, write
 from waypost.config import shapes
 from waypost.config.load import load
 from waypost.mutations.headers import Headers
@@ -456,3 +456,12 @@ def test_paths_are_relative_to_the_first_file(tmp_path: Path) -> None:
     first = write(tmp_path, first=text)
     second = write(below, second="tools: {mode: add, catalogue: tools.json}\n")
     assert load([*first, *second], {}).policy.shapes[""].catalogue is not None
+
+
+def test_the_default_model_too_may_lack_what_a_request_needs(tmp_path: Path) -> None:
+    text = "models: {plain: {provider: onprem, capabilities: {tools: false}}}\ndefault_model: plain\n"
+    beside = BESIDE.replace("default_model: outside\n", "")
+    policy = load(write(tmp_path, rules=text, beside=beside), ENVIRON).policy
+    (choosing,) = policy.choices.values()
+    assert [c.profile.capabilities.tools for c in choosing.candidates] == [False]
+    assert not loads(tmp_path, "keywords: {}\n").policy.choices
