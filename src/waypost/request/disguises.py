@@ -129,7 +129,8 @@ def _look_alikes(text: str) -> Iterator[str]:
         yield text.translate(str.maketrans(*_TURNED))[::-1]
 
 
-_INVISIBLE: Final = re.compile("(?<=[^\\W_]{2})[\xad\u200b-\u200f\u2060-\u2064\ufeff]+(?=[^\\W_]{2})")
+_UNSEEN: Final = re.compile("[\xad\u200b-\u200f\u2060-\u2064\ufeff]+")
+_INVISIBLE: Final = re.compile(f"(?<=[^\\W_]{{2}}){_UNSEEN.pattern}(?=[^\\W_]{{2}})")
 
 
 def _gaps(text: str) -> Iterator[str]:
@@ -145,7 +146,7 @@ def _gaps(text: str) -> Iterator[str]:
 
 
 def _gapped(text: str) -> Iterator[str]:
-    said = _INVISIBLE.sub(" ", text)
+    said = _UNSEEN.sub(" ", text)
     if known(said.lower()):
         yield said
 
@@ -164,7 +165,7 @@ _BASE32: Final = re.compile(r"\b[A-Z2-7]{16,}={0,6}")
 _HEX: Final = re.compile(r"(?:(?:\\x|0x|%)?[0-9a-fA-F]{2}[\s,:;-]{0,2}+){8,}+")
 _NUMBERS: Final = re.compile(r"(?:\b[01]?[0-9]{2}\b[\s,;]{0,2}+){8,}+")
 _BITS: Final = re.compile(r"(?:\b[01]{7,8}\b\s{0,2}+){6,}+|(?:[01]{8}){6,}+")
-_MORSE: Final = re.compile(r"(?:[.\-·–−]{1,6}[ /|\n]{1,3}+){8,}+")  # noqa: RUF001
+_MORSE: Final = re.compile(r"(?:[.\-·–−]{1,6}[ /|\n]{1,3}+){8,}+(?:[.\-·–−]{1,6}+)?")  # noqa: RUF001
 _LETTER: Final = r"(?:6[5-9]|[78]\d|90|9[7-9]|1[01]\d|12[0-2])"
 _LETTER_16: Final = r"(?:[46][1-9a-fA-F]|[57][0-9aA])"
 _ENTITY: Final = re.compile(rf"&#(?:0{{0,4}}{_LETTER}|[xX]0{{0,4}}{_LETTER_16});?")

@@ -50,10 +50,7 @@ def known(lower: str) -> bool:
 
 # --- letters set apart
 
-_SEPARATORS: Final = r"[ \t.\-_*|~,/+·•]"
-_APART: Final = re.compile(
-    rf"(?<![^\W_])[^\W\d_](?:{_SEPARATORS}{{1,3}}+[^\W\d_](?![^\W_])|\s{{1,4}}+[^\W\d_](?![^\W_])){{5,}}+"
-)
+_APART: Final = re.compile(r"(?<![^\W_])[^\W_](?:[\W_]{1,6}+[^\W_](?![^\W_])){5,}+")
 _MARK: Final = re.compile(r"[^\w\s]|_")
 
 
@@ -165,6 +162,8 @@ def ciphers(text: str) -> Iterator[tuple[str, str]]:
     for how, spans in found.items():
         near = [each for each in _near(spans) if len({lower[a:b] for a, b in each}) >= _SIGNS]
         pieces = [text[slice(*_sentence(text, each))] for each in near]
+        if not pieces:
+            continue
         if how == _REVERSED:
             yield how, "\n".join(piece[::-1].strip() for piece in reversed(pieces))
             words = (" ".join(word[::-1] for word in piece.split()) for piece in pieces)
