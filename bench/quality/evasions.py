@@ -35,7 +35,7 @@ WAYS: Final = (BEFORE, *METHODS)
 SEED_WORDS: Final = (
     "We spent the morning repainting the shed behind the house, and the green turned out darker than on the "
     "tin. My brother says it will fade by autumn. After lunch the neighbours brought a basket of plums, so "
-    "the kitchen smelled of cinnamon until the evening. I have promised to return the basket with a jar of jam. "
+    "the kitchen smelled of cinnamon until the evening. I have promised to return it with a jar of jam. "
 )
 """Harmless words around a padded attack."""
 
