@@ -102,12 +102,11 @@ def test_a_configuration_that_can_be_used(tmp_path: Path) -> None:
 
 
 def test_warnings_are_counted_and_the_first_is_told(tmp_path: Path) -> None:
-    models = {"m": {"provider": "p", "name": "n", "price": {"input": 1, "output": 1}}}
-    loaded, found = examine.configuration(write(tmp_path, models=models))
+    loaded, found = examine.configuration(write(tmp_path, zones={"attic": {}}))
     assert loaded is not None
     assert found.status == "warn"
     assert "1 warning, the first: " in found.found
-    assert "'price' has no effect yet" in found.found
+    assert "no model is in zone 'attic'" in found.found
     assert "waypost check" in found.fix
 
 

@@ -23,10 +23,10 @@ def test_files_that_are_named_are_loaded(tmp_path: Path) -> None:
 
 
 def test_warnings_take_a_line_and_remarks_none(tmp_path: Path) -> None:
-    text = "pay_keywords: {pay: [salary]}\nmodels: {m: {provider: cloud, reasoning_family: x}}\n"
+    text = "pay_keywords: {pay: [salary]}\nzones: {attic: {}}\n"
     rules, beside = map(str, write(tmp_path, rules=text, beside=BESIDE))
     result = CliRunner().invoke(verb, ["-c", rules, "-c", beside], env=ENVIRON)
-    assert result.stderr == f"{rules}:2:49: warning: 'reasoning_family' has no effect yet\n"
+    assert result.stderr == f"{rules}:2:16: warning: no model is in zone 'attic'\n"
 
 
 def test_errors_end_the_verb(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.config.world import errors, loads, problems, write
+from tests.unit.config.world import conditions, errors, loads, problems, write
 from waypost.config.load import load
 from waypost.errors import ConfigError
 
@@ -99,11 +99,9 @@ def test_reserved_model_name(tmp_path: Path) -> None:
     assert found == (2, 3, "the name 'explicit_model' is reserved")
 
 
-def test_what_has_no_effect_is_said(tmp_path: Path) -> None:
-    found = problems(
-        tmp_path, "models:\n  m: {provider: cloud, price: {input: 1, output: 2}, reasoning_family: qwen3}\n"
-    )
-    assert [p.message for p in found] == ["'price' has no effect yet", "'reasoning_family' has no effect yet"]
+def test_what_is_said_of_a_model_is_kept(tmp_path: Path) -> None:
+    text = "models:\n  m: {provider: cloud, price: {input: 1, output: 2}, reasoning_family: qwen3}\n"
+    assert problems(tmp_path, text) == []
 
 
 def test_failed_provider_causes_no_further_errors(tmp_path: Path) -> None:
@@ -161,7 +159,7 @@ routing_rules:
     "names", ["[pay]", "[hr_keywords.pay]", "[hr_keywords.private, extra]", "[keywords.extra]"]
 )
 def test_lists_go_by_short_and_full_name(tmp_path: Path, names: str) -> None:
-    signals = loads(tmp_path, LISTS.replace("LISTS", names)).policy.signals
+    signals = conditions(tmp_path, LISTS.replace("LISTS", names))
     assert list(signals) == ["keyword_match#1"]
 
 

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.config.world import conditions as questions
 from tests.unit.config.world import errors, loads, problems, rule
 from waypost.decision.expr import All, Any, Is, Not
 from waypost.signals.base import TextSignal
@@ -36,7 +37,7 @@ def test_conditions_become_expressions(tmp_path: Path, conditions: str, expected
 
 def test_names_number_the_conditions_of_a_kind(tmp_path: Path) -> None:
     text = rules(rule("r", A), rule("s", "{type: context_length, min_tokens: 5}"), rule("t", B), rule("u", A))
-    assert list(loads(tmp_path, text).policy.signals) == [
+    assert list(questions(tmp_path, text)) == [
         "keyword_match#1",
         "context_length#1",
         "keyword_match#2",
@@ -75,7 +76,7 @@ def test_unscannable_allow_ignores_what_cannot_be_read(tmp_path: Path) -> None:
 
 
 def test_the_same_words_under_another_scope_are_another_condition(tmp_path: Path) -> None:
-    signals = loads(tmp_path, rules(rule("r", A), rule("s", A, endpoint="outside"))).policy.signals
+    signals = questions(tmp_path, rules(rule("r", A), rule("s", A, endpoint="outside")))
     assert [getattr(s, "scope", None) for s in signals.values()] == ["all", "conversation"]
 
 
@@ -121,7 +122,7 @@ def test_absence_and_personal_data_are_looked_for_in_everything(tmp_path: Path) 
         rule("r", f"none_of: [{A}]", endpoint="outside"),
         rule("s", "{type: pii_detection}", endpoint="outside"),
     )
-    for signal in loads(tmp_path, text).policy.signals.values():
+    for signal in questions(tmp_path, text).values():
         assert isinstance(signal, TextSignal)
         assert (signal.scope, signal.unreadable) == ("all", "fail")
 
@@ -131,7 +132,7 @@ def test_a_configured_identity_header_counts_only_from_a_trusted_hop(tmp_path: P
         rule("r", "{type: metadata, header: x-team, equals: [red]}"),
         rule("s", "{type: metadata, header: x-app, equals: [crm]}"),
     )
-    own, other = loads(tmp_path, text).policy.signals.values()
+    own, other = questions(tmp_path, text).values()
     assert isinstance(own, Metadata)
     assert isinstance(other, Metadata)
     assert (own.trusted, other.trusted) == (True, None)
@@ -151,7 +152,7 @@ bert_model: {threshold: 0.64}
 
 
 def thresholds(tmp_path: Path, text: str) -> list[float]:
-    return [getattr(signal, "threshold", 0.0) for signal in loads(tmp_path, text).policy.signals.values()]
+    return [getattr(signal, "threshold", 0.0) for signal in questions(tmp_path, text).values()]
 
 
 def test_thresholds_of_the_model_keys_are_the_defaults_of_conditions(tmp_path: Path) -> None:
@@ -176,7 +177,7 @@ def test_a_threshold_of_a_condition_stays(tmp_path: Path) -> None:
 def test_what_is_read_where_nothing_is_guarded(
     tmp_path: Path, condition: str, scope: str, unreadable: str
 ) -> None:
-    (signal,) = loads(tmp_path, rules(rule("r", condition, endpoint="outside"))).policy.signals.values()
+    (signal,) = questions(tmp_path, rules(rule("r", condition, endpoint="outside"))).values()
     assert isinstance(signal, TextSignal)
     assert (signal.scope, signal.unreadable) == (scope, unreadable)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from waypost.config.load import Loaded, load
 from waypost.errors import ConfigError, Problem
+from waypost.signals.base import Signal
 
 BESIDE = """
 providers:
@@ -32,6 +33,12 @@ def write(folder: Path, **files: str) -> list[Path]:
 def loads(folder: Path, text: str, environ: Mapping[str, str] = ENVIRON) -> Loaded:
     """Load rules beside the providers above."""
     return load(write(folder, rules=text, beside=BESIDE), environ)
+
+
+def conditions(folder: Path, text: str) -> Mapping[str, Signal]:
+    """The questions of conditions, where no guard asks any."""
+    files = write(folder, rules=text, beside=BESIDE, unguarded="pii: {action: allow}\n")
+    return load(files, ENVIRON).policy.signals
 
 
 def problems(folder: Path, text: str, environ: Mapping[str, str] = ENVIRON) -> list[Problem]:
