@@ -215,7 +215,16 @@ def _compared(piece: _Piece) -> str:
     """What two spellings of one value have in common."""
     if piece.type in _EXACT or len(piece.value) > _COMPARED:
         return piece.value
-    return " ".join(normalize("NFKC", normalize("NFKC", piece.value).casefold()).split())
+    plain = normalize("NFKC", normalize("NFKC", piece.value).casefold())
+    return _GROUPING.sub("", plain) if piece.type in _GROUPED else " ".join(plain.split())
+
+
+_GROUPED: Final = frozenset({
+    "CREDIT_CARD", "IBAN_CODE", "US_SSN", "UK_NINO", "BANK_ACCOUNT", "PHONE_NUMBER",
+})  # fmt: skip
+"""Numbers that people group as they like."""
+
+_GROUPING: Final = re.compile(r"[\s./()-]+")
 
 
 # --- where a find stands ----------------------------------------------------------------------------------

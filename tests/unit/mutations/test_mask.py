@@ -80,6 +80,14 @@ def test_one_value_in_other_case_width_and_white_space_is_one_value() -> None:
     assert result.values == {"<PERSON_1>": "Ann Lee"}
 
 
+def test_a_number_is_one_value_however_its_digits_are_grouped() -> None:
+    body = chat("4012 8888 8888 1881", "and 4012888888881881", "or 4012-8888-8888-1881")
+    kinds = dict.fromkeys(("4012 8888 8888 1881", "4012888888881881", "4012-8888-8888-1881"), "CREDIT_CARD")
+    result = masked(body, kinds)
+    assert list(result.values) == ["<CARD_1>"]
+    assert result.counts == {"CREDIT_CARD": 3}
+
+
 def test_keys_that_differ_in_case_are_two() -> None:
     keys = {"sk-AbCdEf123456": "API_KEY", "sk-abcdef123456": "API_KEY"}
     assert list(masked(chat(" ".join(keys)), keys).values) == ["<API_KEY_1>", "<API_KEY_2>"]
