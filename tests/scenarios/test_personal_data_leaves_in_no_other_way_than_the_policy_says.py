@@ -1,15 +1,15 @@
-"""A clinic with one model in the house and one outside: what may leave, in which form, and what never does."""
+"""A clinic with one model in the house and one outside: what may leave, in which form, and what never may."""
 
 import json
 
 import pytest
 
 from tests.scenarios.story import policy, says, seen_with_a_picture, sends
-from waypost.journey import Forward, Outcome, Refuse
+from waypost.journey import Forward, Outcome, Refuse, route
 from waypost.needs import Encode
 from waypost.policy import Policy
 from waypost.request.chat import ChatRequest
-from waypost.testing.playbook import Playbook, forwarded, refused
+from waypost.testing.playbook import Playbook, drive, forwarded, refused
 from waypost.testing.signals import FakeEncoder
 
 CARD = "4012 8888 8888 1881"
@@ -39,10 +39,7 @@ def encoder() -> FakeEncoder:
 
 
 def ended(made: Policy, request: ChatRequest, fake: FakeEncoder | None = None) -> Outcome:
-    story = Playbook(made, request).told_by(fake or encoder())
-    outcome = story._outcome  # noqa: SLF001 - whatever the ending is
-    assert outcome is not None
-    return outcome
+    return drive(route(made, request), fake or encoder())
 
 
 def sent(outcome: Outcome) -> str:

@@ -124,6 +124,7 @@ def test_the_record_holds_every_field_and_only_those(tmp_path: Path) -> None:
         config_sha256="ee",
         status=200,
         attempts=2,
+        guards=("pii mask EMAIL_ADDRESS 0.950", "masked EMAIL_ADDRESS=2"),
     )
 
     async def main() -> None:
@@ -141,6 +142,7 @@ def test_the_record_holds_every_field_and_only_those(tmp_path: Path) -> None:
         "matched": matched,
         "target": ["a", "b"],
         "boundary": ["internal"],
+        "guards": ["pii mask EMAIL_ADDRESS 0.950", "masked EMAIL_ADDRESS=2"],
     }
 
 
