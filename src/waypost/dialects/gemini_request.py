@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from typing import Any, Final, NoReturn, TypeGuard
 from urllib.parse import quote
 
-from waypost.dialects.foreign import Notes, Written, dump, encode, mapping, sequence
+from waypost.dialects import digits
+from waypost.dialects.digits import Digits, Verbatim
+from waypost.dialects.foreign import Notes, Written, encode, mapping, sequence
 from waypost.dialects.gemini_media import RESOLUTIONS
 from waypost.dialects.gemini_models import Family, family_of
 from waypost.dialects.gemini_schema import openapi
@@ -84,7 +86,7 @@ def write_request(document: Mapping[str, Any], model: str, *, strict: bool) -> W
         **_tools(document, family, notes),
         "generationConfig": _generation(document, family, notes, talk.detail),
     }
-    members += [f'"{name}":{dump(value)}' for name, value in settings.items() if value]
+    members += [f'"{name}":{digits.dumps(value)}' for name, value in settings.items() if value]
     return Written(
         encode("{" + ",".join(members) + "}"), _path(model, document.get("stream")), _HEADERS, notes.all()
     )
@@ -230,23 +232,19 @@ def _format(value: object, family: Family, notes: Notes) -> dict[str, object]:
     return found
 
 
-def _schema(schema: dict[str, Any], family: Family, notes: Notes, where: str) -> object:
+def _schema(schema: dict[str, Any], family: Family, notes: Notes, where: str) -> Verbatim:
     """A schema as this family takes it."""
     try:
-        return _exact(schema if family.json_schema else openapi(schema, where, notes))
-    except (RecursionError, OverflowError) as wrong:
+        return Verbatim(digits.dumps(_exact(schema if family.json_schema else openapi(schema, where, notes))))
+    except (RecursionError, ValueError) as wrong:
         message = f"`{where}` is nested too deeply, or has a number that is too large."
         raise RequestError(message, 400, "schema_too_complex", where) from wrong
 
 
 def _exact(value: object) -> object:
-    """Floats that are whole as integers again: readers of bodies make floats of all numbers.
-
-    Raises:
-        OverflowError: one is infinite.
-    """
-    if isinstance(value, float):
-        return int(value) if value == int(value) and abs(value) < _SAFE else value
+    """Floats that are whole as integers again: readers of bodies may make floats of all numbers."""
+    if isinstance(value, float) and not isinstance(value, Digits):
+        return int(value) if value.is_integer() and abs(value) < _SAFE else value
     if (found := mapping(value)) is not None:
         return {name: _exact(item) for name, item in found.items()}
     if (items := sequence(value)) is not None:

@@ -7,11 +7,10 @@ Source: Gemini API reference, `GenerateContentResponse` (v1beta, 2026); types of
 """
 
 import hashlib
-import json
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, NoReturn
+from typing import Any, Final, Literal
 
-from waypost.dialects import signatures
+from waypost.dialects import digits, signatures
 from waypost.dialects.foreign import Reply, dump, encode, mapping, sequence
 from waypost.dialects.gemini_errors import failed, told
 
@@ -36,64 +35,16 @@ _BROKEN: Final = frozenset(
         *("MISSING_THOUGHT_SIGNATURE", "MALFORMED_RESPONSE"),
     }
 )
-_LONG: Final = 20
-"""Digits of an integer that nobody counts with."""
-
 _LONGEST_REASON: Final = 64
 _SIGNATURE: Final = "thoughtSignature"
-
-
-# --- reading JSON -----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Digits:
-    """A number that Python would write with other digits."""
-
-    text: str
 
 
 def load(data: bytes) -> Json | None:
     """The JSON object in the data; None if there is none."""
     try:
-        return mapping(json.loads(data, parse_int=_integer, parse_float=_float, parse_constant=_none))
-    except (ValueError, RecursionError):
+        return mapping(digits.loads(data))
+    except ValueError:
         return None
-
-
-def _none(constant: str) -> NoReturn:
-    raise ValueError(constant)
-
-
-def _integer(text: str) -> object:
-    return int(text) if len(text) < _LONG and text != "-0" else _Digits(text)
-
-
-def _float(text: str) -> object:
-    value = float(text)
-    return value if repr(value) == text else _Digits(text)
-
-
-def arguments(value: object) -> str:
-    """Arguments of a call as compact JSON text.
-
-    Raises:
-        RecursionError: it is nested too deeply.
-    """
-    try:
-        return dump(value)
-    except TypeError:  # some number keeps its digits
-        return _written(value)
-
-
-def _written(value: object) -> str:
-    if isinstance(value, _Digits):
-        return value.text
-    if (found := mapping(value)) is not None:
-        return "{" + ",".join(f"{dump(name)}:{_written(item)}" for name, item in found.items()) + "}"
-    if (items := sequence(value)) is not None:
-        return "[" + ",".join(map(_written, items)) + "]"
-    return dump(value)
 
 
 # --- one answer, whole or a piece of it -------------------------------------------------------------------
@@ -168,8 +119,8 @@ class Answer:
         What came before a part that cannot be read is lost with it, and `error` is set.
         """
         try:
-            found = self._take(document or {}) if document is not None else None
-        except RecursionError:
+            found = self._take(document) if document is not None else None
+        except ValueError:  # nested too deeply to be written
             found = None
         if found is None and self.error is None:
             self.error = failed(UNREADABLE)
@@ -260,10 +211,11 @@ class Answer:
 
     def _call(self, call: Json, number: str, signature: str | None) -> Json | None:
         name, given, args = call.get("name"), call.get("id"), call.get("args")
-        if not isinstance(name, str) or not name or not isinstance(args, dict | None):
+        given_arguments = mapping({} if args is None else args)
+        if not isinstance(name, str) or not name or given_arguments is None:
             return None
         ident = given if isinstance(given, str) and given else _made_up(self.reply.ident, number)
-        function = {"name": name, "arguments": arguments(mapping(args) or {})}
+        function = {"name": name, "arguments": digits.dumps(given_arguments)}
         if signature is None:
             return {"id": ident, "type": "function", "function": function}
         extra = signed(signature)
@@ -339,8 +291,6 @@ def _token(value: object) -> Json:
     found = mapping(value) or {}
     token, probability = found.get("token"), found.get("logProbability", 0.0)
     text = token if isinstance(token, str) else ""
-    if isinstance(probability, _Digits):
-        probability = float(probability.text)
     is_number = isinstance(probability, int | float) and abs(probability) < _INFINITE
     return {
         "token": text,

@@ -51,7 +51,7 @@ class _Writer:
         self._left = MAX_NODES
 
     def node(self, value: object, road: tuple[str, ...]) -> dict[str, Any]:
-        """One schema; `road` has a name for each schema around it, references by their own."""
+        """One schema; `road` has the reference or a dot for each schema around it."""
         found = mapping(value)
         self._left -= 1 + sum(len(sequence((found or {}).get(key)) or ()) for key in ("required", "enum"))
         if self._left < 0 or len(road) > MAX_DEPTH:
@@ -68,7 +68,7 @@ class _Writer:
             self._notes.add(self._where, "parts of the schema that this model does not know are left out")
         self._typed(found, out)
         self._values(found, out)
-        road = (*road, "")
+        road = (*road, ".")
         properties = mapping(found.get("properties"))
         if properties is not None:
             out["properties"] = {name: self.node(item, road) for name, item in properties.items()}

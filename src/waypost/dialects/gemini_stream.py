@@ -91,7 +91,7 @@ class StreamReader:
         return self._chunk([_choice(index, {"role": "assistant", "content": ""}, None)])
 
     def _finish(self, index: int, choice: Choice) -> bytes:
-        last = {"index": index, "delta": {}, "logprobs": None, **ending(choice)}
+        last = {**_choice(index, {}, None), **ending(choice)}
         return self._role(index) + self._chunk([last])
 
     def _usage(self) -> bytes:

@@ -1,0 +1,47 @@
+"""What got lost is told once each, bounded, and never in a client's own words."""
+
+import pytest
+
+from waypost.dialects.foreign import MAX_WARNINGS, Notes, dump, encode, mapping, sequence
+from waypost.errors import RequestError
+
+
+def test_notes_are_told_once_and_in_order() -> None:
+    notes = Notes(strict=False)
+    for param in ("seed", "logit_bias", "seed"):
+        notes.add(param, "not sent")
+    assert notes.all() == ("seed: not sent", "logit_bias: not sent")
+
+
+def test_a_name_that_may_say_anything_is_not_repeated() -> None:
+    notes = Notes(strict=False)
+    notes.add("my secret\r\nx-evil: 1", "not sent")
+    notes.add("é" * 3, "not sent")
+    assert notes.all() == ("*: not sent",)
+
+
+def test_notes_are_bounded() -> None:
+    notes = Notes(strict=False)
+    for n in range(1000):
+        notes.add(f"field_{n}", "not sent")
+    assert len(notes.all()) == MAX_WARNINGS
+
+
+def test_strict_refuses_what_would_be_noted() -> None:
+    with pytest.raises(RequestError) as caught:
+        Notes(strict=True).add("logit_bias", "not sent")
+    assert (caught.value.status, caught.value.code, caught.value.param) == (
+        400,
+        "unsupported_parameter",
+        "logit_bias",
+    )
+
+
+def test_half_a_surrogate_pair_is_written_as_an_escape() -> None:
+    assert encode(dump({"a": "\ud800é"})) == b'{"a":"\\ud800\xc3\xa9"}'
+
+
+def test_only_json_containers_are_containers() -> None:
+    assert mapping({"a": 1}) == {"a": 1}
+    assert sequence([1]) == [1]
+    assert mapping([1]) is mapping("a") is sequence({}) is sequence("a") is None

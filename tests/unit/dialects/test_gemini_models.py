@@ -1,0 +1,35 @@
+"""What a name tells about a model."""
+
+import pytest
+
+from waypost.dialects.gemini_models import Family, family_of
+
+FLASH = Family(thinking="budget", can_stop=True, is_signed=False)
+OLD = Family(json_schema=False, thinking="none", is_signed=False)
+
+
+@pytest.mark.parametrize(
+    ("model", "family"),
+    [
+        ("gemini-2.5-pro", Family(thinking="budget", least_budget=128, is_signed=False)),
+        ("gemini-2.5-flash", FLASH),
+        ("gemini-2.5-flash-preview-09-2025", FLASH),
+        (
+            "gemini-2.5-flash-lite",
+            Family(thinking="budget", least_budget=512, can_stop=True, is_signed=False),
+        ),
+        ("gemini-3-pro-preview", Family(least_level="low")),
+        ("gemini-3.1-pro-preview", Family(least_level="low")),
+        ("gemini-3-flash-preview", Family()),
+        ("models/gemini-3.8-flash", Family()),
+        ("Gemini-10.2-flash", Family()),
+        ("gemini-flash-latest", Family()),
+        ("gemini-pro-latest", Family(least_level="low")),
+        ("gemini-2.0-flash", OLD),
+        ("gemini-1.5-pro-002", OLD),
+        ("gemma-3-27b-it", OLD),
+        ("", OLD),
+    ],
+)
+def test_families(model: str, family: Family) -> None:
+    assert family_of(model) == family
