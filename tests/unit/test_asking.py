@@ -82,3 +82,16 @@ def test_an_encoder_that_does_not_answer_leaves_the_question_open() -> None:
     with pytest.raises(StopIteration) as stop:
         steps.send(Failed("the queue is full"))
     assert stop.value.value.verdicts["pii"].failed == "engine"
+
+
+def test_what_is_blocked_and_masked_by_one_question_is_asked_once() -> None:
+    held = made()
+    request = chat("Hello, Maria.")
+    _, seen = yield_of(look(held, request, held.rules))
+    checks = {
+        "gpt": (Check("pii", "pii", "block"), Check("pii", "pii", "mask"), Check("pii", "pii", "reroute"))
+    }
+    steps = learn(held, request, held.rules[-1], checks, None, seen)  # type: ignore[arg-type]
+    need, known = yield_of(steps, {"Hello, Maria.": Scan()})
+    assert need == Encode(frozenset({"pii"}), "", ("Hello, Maria.",))
+    assert known.verdicts["pii"].holds is False  # type: ignore[attr-defined]

@@ -733,3 +733,16 @@ class TestShape:
             outcome = drive(route(made, sent(tools=own)), answer)
             assert isinstance(outcome, Forward)
             assert outcome.shaped.tools is not None
+
+    def test_tools_of_every_rule_are_compared_where_rules_ask_the_encoder(self) -> None:
+        tools = ToolSettings(mode="filter", top_k=1)
+        made = world(
+            rule("hard", "h", route_to("claude")), rule("math", "m", route_to("gpt")), h=HARD, m=MATH
+        )
+        made = replace(made, shapes={"hard": Shape(tools=tools), "math": Shape(prompt="Add.")})
+        own = [{"type": "function", "function": {"name": name}} for name in "abcdefgh"]
+        encoder = FakeEncoder({"complexity": {"hard": 0.9}, "domain": {"math": 0.1}})
+        outcome = drive(route(made, sent(tools=own)), encoder)
+        assert encoder.passes == [frozenset({"complexity", "domain", "similarity"})]
+        assert isinstance(outcome, Forward)
+        assert outcome.shaped.tools is not None
