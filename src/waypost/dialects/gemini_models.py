@@ -21,7 +21,7 @@ class Family:
         thinking: how it is told how hard to think; the wrong way is refused.
         least_budget: fewest tokens of thinking, while it thinks.
         can_stop: it can be told not to think at all.
-        least_level: lowest level it knows.
+        levels: those it knows, from the lowest; others are refused.
         is_signed: a call in the history must carry its signature.
     """
 
@@ -29,7 +29,7 @@ class Family:
     thinking: Thinking = "level"
     least_budget: int = 1
     can_stop: bool = False
-    least_level: str = "minimal"
+    levels: tuple[str, ...] = ("low", "medium", "high")
     is_signed: bool = True
 
 
@@ -41,15 +41,22 @@ def family_of(model: str) -> Family:
     name = model.rpartition("/")[2].lower()
     found = _VERSION.match(name)
     if found is None:
-        is_pro = name.startswith("gemini-pro")
-        return (Family(least_level="low") if is_pro else Family()) if name.startswith("gemini") else _OLD
+        return Family() if name.startswith("gemini") else _OLD
     version = int(found[1]), int(found[2] or 0)
     rest = name[found.end() :]
     if version < (2, 5):
         return _OLD
     if version < (3, 0):
         return _two_five(rest)
-    return Family(least_level="low" if rest.startswith("-pro") else "minimal")
+    return _three(version, rest)
+
+
+def _three(version: tuple[int, int], rest: str) -> Family:
+    """3 Pro has no level between low and high; Flash up to 3.6 and Flash-Lite know one below low."""
+    if version == (3, 0) and rest.startswith("-pro"):
+        return Family(levels=("low", "high"))
+    knows_minimal = rest.startswith("-flash-lite") or (version < (3, 7) and rest.startswith("-flash"))
+    return Family(levels=("minimal", *Family().levels)) if knows_minimal else Family()
 
 
 def _two_five(rest: str) -> Family:

@@ -53,7 +53,7 @@ _BUDGETS: Final = {
 }
 """Tokens of thinking; those of Google's own OpenAI-compatible API, at most what 2.5 Flash takes."""
 
-_LEVELS: Final = {"minimal": "minimal", "low": "low", "medium": "medium", "high": "high"}
+_LEVELS: Final = ("minimal", "low", "medium", "high")
 _EFFORTS: Final = ("none", *_BUDGETS)
 _SAFE: Final = 2**53
 _SEEDS: Final = 2**31
@@ -265,8 +265,7 @@ def _thinking(effort: object, family: Family, longest: object, notes: Notes) -> 
     if effort == "none" and not family.can_stop:
         notes.add("reasoning_effort", "this model cannot stop thinking; it is to think as little as it can")
     if family.thinking == "level":
-        level = family.least_level if effort in {"none", "minimal"} else _LEVELS.get(effort, "high")
-        return {"thinkingLevel": level, **({"includeThoughts": True} if effort != "none" else {})}
+        return _level(effort, family, notes)
     if effort == "none":
         return {"thinkingBudget": 0 if family.can_stop else family.least_budget}
     budget = _BUDGETS[effort]
@@ -274,6 +273,17 @@ def _thinking(effort: object, family: Family, longest: object, notes: Notes) -> 
         budget = max(longest // 2, family.least_budget)
         notes.add("reasoning_effort", "thinks less than that, for its thoughts count against max_tokens")
     return {"thinkingBudget": budget, "includeThoughts": True}
+
+
+def _level(effort: str, family: Family, notes: Notes) -> dict[str, object]:
+    if effort == "none":
+        return {"thinkingLevel": family.levels[0]}
+    wanted = _LEVELS.index(effort) if effort in _LEVELS else len(_LEVELS)
+    higher = (level for level in family.levels if _LEVELS.index(level) >= wanted)
+    level = next(higher, family.levels[-1])
+    if level != effort:
+        notes.add("reasoning_effort", f"sent as {level}")
+    return {"thinkingLevel": level, "includeThoughts": True}
 
 
 # --- tools ------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import pytest
 from waypost.dialects.gemini_models import Family, family_of
 
 FLASH = Family(thinking="budget", can_stop=True, is_signed=False)
+ALL = Family(levels=("minimal", "low", "medium", "high"))
 OLD = Family(json_schema=False, thinking="none", is_signed=False)
 
 
@@ -18,13 +19,15 @@ OLD = Family(json_schema=False, thinking="none", is_signed=False)
             "gemini-2.5-flash-lite",
             Family(thinking="budget", least_budget=512, can_stop=True, is_signed=False),
         ),
-        ("gemini-3-pro-preview", Family(least_level="low")),
-        ("gemini-3.1-pro-preview", Family(least_level="low")),
-        ("gemini-3-flash-preview", Family()),
+        ("gemini-3-pro-preview", Family(levels=("low", "high"))),
+        ("gemini-3.1-pro-preview", Family()),
+        ("gemini-3-flash-preview", ALL),
+        ("gemini-3.6-flash", ALL),
+        ("gemini-3.9-flash-lite", ALL),
         ("models/gemini-3.8-flash", Family()),
         ("Gemini-10.2-flash", Family()),
         ("gemini-flash-latest", Family()),
-        ("gemini-pro-latest", Family(least_level="low")),
+        ("gemini-pro-latest", Family()),
         ("gemini-2.0-flash", OLD),
         ("gemini-1.5-pro-002", OLD),
         ("gemma-3-27b-it", OLD),

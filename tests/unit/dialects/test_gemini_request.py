@@ -215,6 +215,9 @@ def test_other_formats_are_refused(value: Any) -> None:
         ("gemini-3-pro", "none", {"thinkingLevel": "low"}),
         ("gemini-3-pro", "minimal", {"thinkingLevel": "low", "includeThoughts": True}),
         ("gemini-3-flash", "medium", {"thinkingLevel": "medium", "includeThoughts": True}),
+        ("gemini-3-pro", "medium", {"thinkingLevel": "high", "includeThoughts": True}),
+        ("gemini-3.1-pro", "medium", {"thinkingLevel": "medium", "includeThoughts": True}),
+        ("gemini-3.8-flash", "minimal", {"thinkingLevel": "low", "includeThoughts": True}),
         ("gemini-3-flash", "max", {"thinkingLevel": "high", "includeThoughts": True}),
         ("gemini-2.5-flash", "none", {"thinkingBudget": 0}),
         ("gemini-2.5-pro", "none", {"thinkingBudget": 128}),
@@ -239,8 +242,10 @@ def test_a_model_that_cannot_do_as_told_is_named() -> None:
             ("gemini-3-pro", "none"),
             ("gemini-2.0-flash", "none"),
             ("gemini-2.0-flash", "low"),
+            ("gemini-3-flash", "max"),
+            ("gemini-3-flash", "high"),
         ]
-    ] == [1, 0, 1, 0, 1]
+    ] == [1, 0, 1, 0, 1, 1, 0]
 
 
 @pytest.mark.parametrize(
