@@ -346,7 +346,7 @@ def _choice(value: object) -> tuple[str, list[str] | None, bool]:
         return "ANY", [_chosen(choice)], False
     allowed = mapping(choice.get("allowed_tools"))
     tools = sequence((allowed or {}).get("tools"))
-    if choice.get("type") != "allowed_tools" or allowed is None or tools is None:
+    if choice.get("type") != "allowed_tools" or allowed is None or not tools:
         _refuse("must be auto, required, none or a tool", "tool_choice")
     names = [_chosen(mapping(tool) or {}) for tool in tools]
     return ("ANY", names, False) if allowed.get("mode") == "required" else ("AUTO", names, True)

@@ -314,7 +314,12 @@ def test_tool_choice_without_tools_is_not_sent() -> None:
 
 
 @pytest.mark.parametrize(
-    "choice", ["any", 3, {}, {"type": "function"}, {"type": "function", "function": {"name": "unknown"}}]
+    "choice",
+    [
+        *("any", 3, {}, {"type": "function"}, {"type": "function", "function": {"name": "unknown"}}),
+        {"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": []}},
+        {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [TOOL, 3]}},
+    ],
 )
 def test_other_choices_are_refused(choice: Any) -> None:
     assert refused(tools=[TOOL], tool_choice=choice) == "tool_choice"
