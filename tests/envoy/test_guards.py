@@ -656,7 +656,10 @@ def test_a_worker_that_dies_in_a_stream_breaks_it(fresh: Fresh, world: World) ->
     comes_back(gateway, world)
 
 
-def test_a_worker_that_dies_before_a_json_answer_makes_it_an_error(fresh: Fresh, world: World) -> None:
+def test_a_worker_that_dies_before_a_json_answer_never_makes_it_a_whole_one(
+    fresh: Fresh, world: World
+) -> None:
+    """An error, or a transfer that breaks off where Envoy had sent the headers already."""
     gateway = fresh()
     gate = world["out1"].gate()
     world["out1"].behaviour = dribbles([json.dumps(completion("<CARD_1>")).encode()], gate)
@@ -664,7 +667,10 @@ def test_a_worker_that_dies_before_a_json_answer_makes_it_an_error(fresh: Fresh,
         future = pool.submit(gateway.ask, PAYS)
         world["out1"].wait()
         gateway.kill(gateway.worker)
-        assert future.result(PATIENCE).error
+        try:
+            assert future.result(PATIENCE).error
+        except http.client.IncompleteRead as broken:
+            assert broken.partial == b""
     gate.open(9)
     comes_back(gateway, world)
 

@@ -67,10 +67,7 @@ class Models:
         given = [(head, *self.others[head]) for head in sorted(need.heads & self.others.keys())]
         left = need.heads - {head for head, foreign, _ in given if foreign.is_complete}
         own = replace(need, heads=left) if LIKENESS not in self.others else _alone(need, left)
-        parts = [
-            Part(planner, _given(need, head), foreign)
-            for head, foreign, planner in given
-        ]
+        parts = [Part(planner, _given(need, head), foreign) for head, foreign, planner in given]
         return (Part(self.own, own), *parts) if left or not parts else tuple(parts)
 
 
