@@ -81,21 +81,18 @@ class StreamReader:
             "content_block_stop": self._block_stop,
             "message_delta": self._message_delta,
             "message_stop": self._message_stop,
-            "ping": self._ping,
+            "ping": _ping,
             "error": self._error,
         }
 
     def feed(self, chunk: bytes) -> bytes:
         """The next bytes of the stream."""
-        return self._read(self._events.feed(chunk))
+        return b"".join(map(self._event, self._events.feed(chunk)))
 
     def end(self) -> bytes:
         """The stream is over; had it not come to its end, this is said."""
-        out = self._read(self._events.end())
+        out = b"".join(map(self._event, self._events.end()))
         return out if self._is_over else out + self._fail(error(_ENDED_EARLY))
-
-    def _read(self, events: list[Event]) -> bytes:
-        return b"".join(self._event(event) for event in events)
 
     def _event(self, event: Event) -> bytes:
         if self._is_over:
@@ -116,9 +113,6 @@ class StreamReader:
 
     def _error(self, document: Mapping[str, Any]) -> str:
         return self._fail(error_from(document.get("error"))).decode()
-
-    def _ping(self, document: Mapping[str, Any]) -> str:
-        return ": ping\n\n"
 
     def _start(self, document: Mapping[str, Any]) -> str:
         message = mapping(document.get("message")) or {}
@@ -259,6 +253,10 @@ class StreamReader:
         if usage:
             out += f'{self._head},"choices":[],"usage":{digits.dumps(usage)}}}\n\n'
         return f"{out}data: [DONE]\n\n"
+
+
+def _ping(_: Mapping[str, Any]) -> str:
+    return ": ping\n\n"
 
 
 def _document(event: Event) -> dict[str, Any] | None:
