@@ -236,12 +236,16 @@ def test_an_event_without_a_bracket_is_never_late_and_never_changed(
 
 # --- there and back ---------------------------------------------------------------------------------------
 
+ODDS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0\1\2"), max_size=3)
+"""Three control characters stand in for escapes while they are decoded: a text that has one of its own next to
+a backslash may be refused, which is no mask that fails."""
+
 WORDS = ("ann@example.com", "bob@example.com", "Ann Lee", "4111", "Zoë 😀", "x\ny", 'q"q')
 
 
 @st.composite
 def conversations(draw: st.DrawFn) -> list[str]:
-    pieces = st.lists(st.sampled_from(SNIPPETS) | st.sampled_from(WORDS) | st.text(max_size=3), max_size=8)
+    pieces = st.lists(st.sampled_from(SNIPPETS) | st.sampled_from(WORDS) | ODDS, max_size=8)
     return draw(
         st.lists(
             pieces.map("".join).filter(lambda t: not re.search("[\ud800-\udfff]", t)), min_size=1, max_size=3

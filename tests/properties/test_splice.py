@@ -135,7 +135,8 @@ def reference(value: Any, edits: list[Edit], path: Path = ()) -> Any:
         return reference({}, edits, path) if puts else value
     if isinstance(value, str):
         swaps = [change for edit in here if isinstance(edit, Swap) for change in edit.changes]
-        for change in sorted(swaps, key=lambda change: change.start, reverse=True):
+        # From the end; several at one place keep their order.
+        for change in sorted(swaps, key=lambda change: (change.start, change.end))[::-1]:
             value = value[: change.start] + change.text + value[change.end :]
     elif isinstance(value, list):
         inserts = [edit for edit in here if isinstance(edit, Insert)]
