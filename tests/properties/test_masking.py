@@ -237,7 +237,7 @@ def test_an_event_without_a_bracket_is_never_late_and_never_changed(
 # --- there and back ---------------------------------------------------------------------------------------
 
 ODDS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0\1\2"), max_size=3)
-"""Three control characters stand in for escapes while they are decoded: a text that has one of its own next to
+"""Three control characters stand in for escapes while they are decoded: a text that has one of its own beside
 a backslash may be refused, which is no mask that fails."""
 
 WORDS = ("ann@example.com", "bob@example.com", "Ann Lee", "4111", "Zoë 😀", "x\ny", 'q"q')
