@@ -285,4 +285,5 @@ def test_a_request_there_and_back_says_the_same(*, turns: list[tuple[str, str]],
     sent: dict[str, Any] = {"model": "claude-opus-4-8", "max_tokens": 9, "messages": talk}
     sent["tools"] = [{"name": "f", "input_schema": {"type": "object"}}]
     body = json.dumps(sent).replace("Infinity", "1e400").encode()
-    assert json.loads(write_request(json.loads(read_request(body)), "claude-opus-4-8").body) == json.loads(body)
+    written = write_request(json.loads(read_request(body)), "claude-opus-4-8")
+    assert json.loads(written.body) == json.loads(body)
