@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import sys
+import time
+from contextlib import suppress
 
 import click
 
@@ -10,9 +12,12 @@ from waypost.cli import HELP
 from waypost.cli.ask import ask, messages_of
 from waypost.cli.draw import line, tree
 from waypost.cli.options import config_option, load_or_exit
-from waypost.errors import Exit, RequestError
+from waypost.config.load import Loaded
+from waypost.errors import EngineError, Exit, RequestError
+from waypost.needs import Encode, Failed
 from waypost.request.chat import Identity
 from waypost.runtime import Classifiers, checkpoints
+from waypost.signals.base import Encoded
 from waypost.transport.driver import Ports
 
 
@@ -48,9 +53,10 @@ def route(
     pairs = [_pair(header) for header in headers]
     try:
         source = sys.stdin.read() if text == "-" else text
-        models = checkpoints(loaded.policy, loaded.settings)
-        ports = Ports(Classifiers(loaded.settings.encoder, models).answer)
+        classifiers = _Prepared(loaded)
+        ports = Ports(classifiers.answer)
         told, milliseconds = ask(loaded.policy, messages_of(source), model, identity, pairs, ports)
+        milliseconds -= 1000 * classifiers.seconds
     except UnicodeDecodeError:
         click.echo("error: standard input is not UTF-8 text", err=True)
         sys.exit(Exit.USAGE)
@@ -68,6 +74,24 @@ def route(
         click.echo("\n".join(tree(told, milliseconds)))
     else:
         click.echo(line(told, milliseconds))
+
+
+class _Prepared:
+    """Classifiers as a worker has them, and the seconds it took to get there: no request waits for that."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        models = checkpoints(loaded.policy, loaded.settings)
+        self._classifiers = Classifiers(loaded.settings.encoder, models)
+        self._policy = loaded.policy
+        self.seconds = 0.0
+
+    async def answer(self, need: Encode) -> Encoded | Failed:
+        """Answer a need; what cannot be loaded answers none."""
+        began = time.perf_counter()
+        with suppress(EngineError):
+            self._classifiers.load(self._policy)
+        self.seconds += time.perf_counter() - began
+        return await self._classifiers.answer(need)
 
 
 def _pair(header: str) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """`waypost route`: the decision, the tree and the trace, with nothing sent."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -204,3 +205,25 @@ def test_an_artefact_that_cannot_be_used_decides_nothing(config: Path, tmp_path:
     told = traced(config, "What is two and two?")
     assert (told["decision"], told["category"]) == ("semantic_classification", "")
     assert "is missing" in told["encoder"]["failed"]
+
+
+def test_loading_the_classifiers_is_no_part_of_a_decision(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker has them before it serves: loading would be told as the time of every first decision."""
+    clock = [0.0]
+
+    def load(_self: Classifiers, policy: object) -> None:
+        assert policy is not None
+        clock[0] += 500
+
+    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(Classifiers, "load", load)
+    monkeypatch.setattr(
+        Classifiers, "answer", lambda _self, need: FakeEncoder({"domain": {"law": 1}}).answer(need)
+    )
+    file = tmp_path / "waypost.yaml"
+    file.write_text(CONFIG + "categories: [{name: law, model_scores: [{model: gpt, score: 1}]}]\n")
+    result = CliRunner().invoke(route, ["-c", str(file), "--json", "What is a tort?"])
+    assert json.loads(result.stdout)["milliseconds"] == 0
+    assert clock == [500]
