@@ -15,6 +15,7 @@ from waypost.mutations.shape import read
 from waypost.mutations.target import Target
 from waypost.policy import Policy
 from waypost.providers.chain import MAX_CHAIN, hop_id
+from waypost.providers.provider import Secret
 from waypost.providers.sign import CREDENTIALS, credentials
 
 ATTEMPT_COUNT: Final = "x-envoy-attempt-count"
@@ -82,7 +83,8 @@ def attempt(hops: Hops, cluster: str, headers: Mapping[str, str]) -> Attempt:
     operation = next((name for name in _OPERATIONS if path.endswith(name)), None)
     if operation is None:
         raise ProtocolError("the path is none that providers serve")
-    signed = credentials(endpoint.provider)
+    keys = [key for key in endpoint.provider.account.keys if isinstance(key, Secret)]
+    signed = credentials(endpoint.provider, keys[0].reveal() if keys else None)
     is_last = number == MAX_CHAIN or HOPS[number] not in headers
     return Attempt(
         number=number,

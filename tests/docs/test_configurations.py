@@ -55,9 +55,9 @@ def test_the_tutorial_names_providers_models_and_keys_of_the_demo(tmp_path: Path
     policy = load([tmp_path / "waypost.yaml"], ENVIRON).policy
     served = {(p.default_port, p.api_key): p.models for p in PROVIDERS}
     for endpoint in policy.endpoints.values():
-        key = endpoint.provider.api_key
+        (key,) = endpoint.provider.account.keys
         assert key is not None
-        assert endpoint.model in served[endpoint.provider.port, key.reveal()]
+        assert endpoint.model in served[endpoint.provider.hosts[0].port, key.reveal()]
 
 
 def test_there_are_configurations() -> None:

@@ -14,7 +14,7 @@ from waypost.envoy.resources import Wiring, static_bootstrap
 from waypost.envoy.roots import find_ca_file
 from waypost.policy import Policy
 from waypost.providers.chain import MAX_CHAIN
-from waypost.providers.provider import Endpoint, Provider
+from waypost.providers.provider import Endpoint, Host, Provider
 
 LOOPBACK = Settings(listen=Address("127.0.0.1", 8801))
 LOCAL = Wiring("unix:/tmp/router.sock", "unix:/tmp/upstream.sock", find_ca_file())
@@ -23,7 +23,7 @@ LOCAL = Wiring("unix:/tmp/router.sock", "unix:/tmp/upstream.sock", find_ca_file(
 def hosts(*urls: tuple[str, str, int]) -> Policy:
     """A policy whose default rule walks all of `(scheme, host, port)`."""
     providers = [
-        Provider(f"p{n}", "openai_compatible", scheme, host, port, "/v1")  # type: ignore[arg-type]
+        Provider(f"p{n}", "openai_compatible", scheme, (Host(host, port),), "/v1")  # type: ignore[arg-type]
         for n, (scheme, host, port) in enumerate(urls)
     ]
     endpoints = {f"m{n}": Endpoint(f"m{n}", provider, "name") for n, provider in enumerate(providers)}

@@ -132,7 +132,11 @@ def _showcase() -> tuple[Command, ...]:
 
 
 def _demo_addresses(loaded: Loaded) -> tuple[Address, ...]:
-    return tuple(Address(provider.host, provider.port) for provider in loaded.policy.providers.values())
+    return tuple(
+        Address(each.host, each.port)
+        for provider in loaded.policy.providers.values()
+        for each in provider.hosts
+    )
 
 
 def _announcement(loaded: Loaded, admin: socket.socket, *, demo: bool, as_json: bool) -> Callable[[], None]:

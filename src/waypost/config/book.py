@@ -9,7 +9,7 @@ from waypost.config import schema
 from waypost.config.document import Findings, Node, Path
 from waypost.config.validate import check, found, nearest
 from waypost.decision.engine import EXPLICIT, GUARD, PII, SEMANTIC
-from waypost.providers.provider import DEFAULT_ZONE, Endpoint, Provider, Secret
+from waypost.providers.provider import DEFAULT_ZONE, Account, Endpoint, Host, Provider, Secret
 
 T = TypeVar("T")
 
@@ -183,13 +183,10 @@ def _provider(name: str, block: schema.Provider, path: Path, findings: Findings)
         name,
         block.kind,
         "https" if parts.scheme == "https" else "http",
-        parts.hostname or "",
-        parts.port or _PORTS[parts.scheme],
+        (Host(parts.hostname or "", parts.port or _PORTS[parts.scheme]),),
         parts.path.rstrip("/"),
         block.zone,
-        Secret(key) if key else None,
-        block.organization,
-        block.project,
+        Account((Secret(key),) if key else (), block.organization, block.project),
     )
 
 

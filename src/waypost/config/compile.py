@@ -241,7 +241,9 @@ def _revision(policy: Policy, lists: Lists) -> str:
     """SHA-256 over what decides, in canonical JSON; credentials are left out."""
     content = {
         "version": 1,
-        "providers": [asdict(replace(p, api_key=None)) for p in policy.providers.values()],
+        "providers": [
+            asdict(replace(p, account=replace(p.account, keys=()))) for p in policy.providers.values()
+        ],
         "endpoints": [(e.name, e.provider.name, e.model) for e in policy.endpoints.values()],
         "signals": {name: _dumped(signal) for name, signal in policy.signals.items()},
         "lists": lists.terms,

@@ -64,9 +64,9 @@ def _providers(policy: Policy, findings: Findings) -> None:
         elif provider.base_path.endswith(_OPERATIONS):
             message = f"requests go to {provider.base_path}/chat/completions"
             findings.warn((*path, "base_url"), message, "end base_url before the operation")
-        if _is_loopback(provider.host):
+        if all(_is_loopback(each.host) for each in provider.hosts):
             continue
-        if node is not None and provider.api_key is not None and not node.from_env:
+        if node is not None and provider.account.keys and not node.from_env:
             remedy = 'write "${VARIABLE}" and export it; replace the key if the file was shared'
             findings.warn((*path, "api_key"), "a credential stands in the file", remedy)
         if provider.scheme == "http" and provider.zone == DEFAULT_ZONE:
@@ -74,7 +74,7 @@ def _providers(policy: Policy, findings: Findings) -> None:
             findings.warn(
                 (*path, "base_url"), message, "use https, or name the zone if the network is your own"
             )
-        if provider.api_key is None and provider.host == "api.openai.com":
+        if not provider.account.keys and provider.hosts[0].host == "api.openai.com":
             findings.add("warning", path, "no api_key: api.openai.com will refuse every request", key=True)
 
 

@@ -72,7 +72,7 @@ class Shapes:
         for name, block in book.blocks.items():
             family = known.get(block.reasoning_family or "")
             if family is not None:
-                made.families[name] = at_host(family, book.endpoints[name].provider.host)
+                made.families[name] = at_host(family, book.endpoints[name].provider.hosts[0].host)
             elif block.reasoning_family is not None:
                 path: Path = ("models", name, "reasoning_family")
                 remedy = nearest(block.reasoning_family, known)

@@ -466,11 +466,12 @@ def _provider_cluster(provider: Provider, settings: Settings, ca_file: str) -> D
     Envoy retries a refused connection along the chain but not a cluster without hosts, which is what a name
     that does not resolve leaves behind. So a host of lower priority, which surely refuses, stands in.
     """
-    host = _socket_address(Address(provider.host, provider.port))
-    tls: Document = {"transport_socket": _tls(provider.host, ca_file)} if provider.scheme == "https" else {}
+    first = provider.hosts[0]
+    host = _socket_address(Address(first.host, first.port))
+    tls: Document = {"transport_socket": _tls(first.host, ca_file)} if provider.scheme == "https" else {}
     return {
         "name": provider.cluster,
-        "type": "STATIC" if _is_ip(provider.host) else "STRICT_DNS",
+        "type": "STATIC" if _is_ip(first.host) else "STRICT_DNS",
         "dns_lookup_family": "V4_PREFERRED",
         "wait_for_warm_on_init": False,  # a slow name server must not keep other providers waiting
         "connect_timeout": _seconds(settings.timeouts.connect_seconds),

@@ -19,14 +19,22 @@ CREDENTIALS: Final = (
 )
 """Every header that tells any provider who calls; removed on each attempt unless that attempt sets it."""
 
+_KEY_HEADER: Final = {"anthropic": "x-api-key", "gemini": "x-goog-api-key", "azure_openai": "api-key"}
 
-def credentials(provider: Provider) -> dict[str, str]:
-    """The headers this provider wants to see, in clear text."""
-    found: dict[str, str] = {}
-    if provider.api_key is not None:
-        found["authorization"] = f"Bearer {provider.api_key.reveal()}"
-    if provider.organization is not None:
-        found["openai-organization"] = provider.organization
-    if provider.project is not None:
-        found["openai-project"] = provider.project
+
+def credentials(provider: Provider, key: str | None) -> dict[str, str]:
+    """The headers this provider wants to see, in clear text.
+
+    Args:
+        provider: who is asked.
+        key: the one of its keys whose turn it is; None = it has none.
+    """
+    found = dict(provider.account.headers)
+    if key is not None:
+        header = _KEY_HEADER.get(provider.kind)
+        found |= {header: key} if header else {"authorization": f"Bearer {key}"}
+    if provider.account.organization is not None:
+        found["openai-organization"] = provider.account.organization
+    if provider.account.project is not None:
+        found["openai-project"] = provider.account.project
     return found

@@ -9,7 +9,16 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
-Dialect = Literal["openai_chat", "openai_embeddings"]
+Dialect = Literal[
+    "openai_chat",
+    "openai_embeddings",
+    "openai_completions",
+    "openai_responses",
+    "anthropic_messages",
+    "gemini",
+    "gemini_embeddings",
+]
+"""Wire formats; the last two are spoken to providers only."""
 PartKind = Literal["text", "tool_call", "image", "audio", "file", "tokens", "excess", "unknown"]
 
 T = TypeVar("T")

@@ -5,14 +5,14 @@ from collections.abc import Iterable, Mapping
 from waypost.decision.engine import SEMANTIC, Action, Respond, Route, Rule
 from waypost.decision.expr import All, Expr, Is
 from waypost.policy import Policy, Unscannable
-from waypost.providers.provider import Endpoint, Provider
+from waypost.providers.provider import Endpoint, Host, Provider
 from waypost.request.chat import ChatRequest, Identity, Message, Part
 from waypost.signals.base import Signal
 
 
 def provider(name: str, zone: str = "external") -> Provider:
     """A provider that exists on paper only; its host can never resolve."""
-    return Provider(name, "openai", "https", f"{name}.invalid", 443, "/v1", zone)
+    return Provider(name, "openai", "https", (Host(f"{name}.invalid", 443),), "/v1", zone)
 
 
 def endpoints(zones: Mapping[str, str]) -> dict[str, Endpoint]:

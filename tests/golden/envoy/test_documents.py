@@ -16,13 +16,13 @@ from waypost.decision.expr import All
 from waypost.envoy import publish
 from waypost.envoy.resources import Wiring, bootstrap, resources, static_bootstrap
 from waypost.policy import Policy
-from waypost.providers.provider import Endpoint, Provider
+from waypost.providers.provider import Endpoint, Host, Provider
 
 HERE = Path(__file__).parent
 RUN = Path("/run/waypost")
 
-ONPREM = Provider("onprem", "vllm", "http", "10.0.0.5", 8000, "/v1", "internal")
-CLOUD = Provider("cloud", "openai", "https", "api.openai.com", 443, "/v1")
+ONPREM = Provider("onprem", "vllm", "http", (Host("10.0.0.5", 8000),), "/v1", "internal")
+CLOUD = Provider("cloud", "openai", "https", (Host("api.openai.com", 443),), "/v1")
 ENDPOINTS = {"finance": Endpoint("finance", ONPREM, "qwen3-32b"), "gpt": Endpoint("gpt", CLOUD, "gpt-4o")}
 POLICY = Policy(
     "golden",

@@ -184,7 +184,7 @@ def test_nothing_that_is_said_or_shown_holds_a_secret(tmp_path: Path) -> None:
 def test_secret_does_not_print_itself(tmp_path: Path) -> None:
     loaded = loads(tmp_path, "timeouts: {}")
     assert ENVIRON["KEY"] not in repr(loaded)
-    key = loaded.policy.providers["cloud"].api_key
+    key = loaded.policy.providers["cloud"].account.keys[0]
     assert key is not None
     assert key.reveal() == ENVIRON["KEY"]
 

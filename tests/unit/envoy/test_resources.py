@@ -18,7 +18,7 @@ from waypost.mutations.shape import Shape
 from waypost.mutations.target import Use
 from waypost.policy import Policy, Unscannable
 from waypost.providers.chain import MAX_CHAIN, hop_id
-from waypost.providers.provider import Endpoint, Provider, Secret
+from waypost.providers.provider import Account, Endpoint, Host, Provider, Secret
 
 WIRING = envoy.Wiring("unix:/run/r.sock", "unix:/run/u.sock", "/etc/ca.pem")
 CANARY = "sk-canary-4f1d"
@@ -27,7 +27,15 @@ CANARY = "sk-canary-4f1d"
 def provider(
     name: str, scheme: Any = "https", host: str = "", port: int = 443, zone: str = "external"
 ) -> Provider:
-    return Provider(name, "openai", scheme, host or f"{name}.example", port, "/v1", zone, Secret(CANARY))
+    return Provider(
+        name,
+        "openai",
+        scheme,
+        (Host(host or f"{name}.example", port),),
+        "/v1",
+        zone,
+        Account((Secret(CANARY),)),
+    )
 
 
 def policy(*providers: Provider, rules: tuple[Rule, ...] = (), revision: str = "r1", **fields: Any) -> Policy:
@@ -84,12 +92,9 @@ def test_no_secret_stands_in_any_document() -> None:
         "a",
         "openai",
         "https",
-        "a.example",
-        443,
+        (Host("a.example", 443),),
         "/v1",
-        api_key=Secret(CANARY),
-        organization=CANARY,
-        project=CANARY,
+        account=Account((Secret(CANARY),), CANARY, CANARY),
     )
     one = policy(secretive)
 

@@ -18,9 +18,9 @@ from waypost.envoy import supervisor
 from waypost.envoy.child import Command, EndedError
 from waypost.envoy.supervisor import NotReadyError, Plan, Supervisor
 from waypost.policy import Policy
-from waypost.providers.provider import Endpoint, Provider
+from waypost.providers.provider import Endpoint, Host, Provider
 
-PROVIDER = Provider("p", "openai_compatible", "http", "127.0.0.1", 9, "/v1")
+PROVIDER = Provider("p", "openai_compatible", "http", (Host("127.0.0.1", 9),), "/v1")
 SECRETS = {"PATH": "/bin", "HOME": "/root", "OPENAI_API_KEY": "sk-canary"}
 
 
@@ -106,7 +106,7 @@ def test_everything_envoy_starts_with_lies_there_before(tmp_path: Path) -> None:
 
 
 def test_an_edited_configuration_is_followed_and_the_old_hops_stay(tmp_path: Path) -> None:
-    other = Provider("q", "openai_compatible", "http", "127.0.0.1", 10, "/v1")
+    other = Provider("q", "openai_compatible", "http", (Host("127.0.0.1", 10),), "/v1")
     fresh = policy("r2", q=other)
     moved = Settings(listen=Address("127.0.0.1", 1), max_body_bytes=2048)
     events, tell = told()

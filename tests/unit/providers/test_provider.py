@@ -2,10 +2,10 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from waypost.providers.provider import DEFAULT_ZONE, Endpoint, Provider, Secret
+from waypost.providers.provider import DEFAULT_ZONE, Account, Endpoint, Host, Provider, Secret
 
 KEY = Secret("sk-do-not-print")
-OPENAI = Provider("openai", "openai", "https", "api.openai.com", 443, "/v1", api_key=KEY)
+OPENAI = Provider("openai", "openai", "https", (Host("api.openai.com", 443),), "/v1", account=Account((KEY,)))
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ OPENAI = Provider("openai", "openai", "https", "api.openai.com", 443, "/v1", api
 def test_authority_names_the_port_only_where_it_is_not_the_schemes_own(
     scheme: str, host: str, port: int, authority: str
 ) -> None:
-    assert replace(OPENAI, scheme=scheme, host=host, port=port).authority == authority
+    assert replace(OPENAI, scheme=scheme, hosts=(Host(host, port),)).authority == authority
 
 
 @pytest.mark.parametrize("shown", [repr, str, "{}".format, "{!r:>40}".format, "%s".__mod__])
