@@ -103,13 +103,13 @@ class Account:
 
     Attributes:
         keys: several take turns when one is over its limit; none = the provider wants no credential.
-        headers: sent with each request, names in lower case.
+        headers: sent with each request, names in lower case; a value may be a credential too.
     """
 
     keys: tuple[Credential, ...] = ()
     organization: str | None = None
     project: str | None = None
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, Secret], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

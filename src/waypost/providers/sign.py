@@ -29,7 +29,7 @@ def credentials(provider: Provider, key: str | None) -> dict[str, str]:
         provider: who is asked.
         key: the one of its keys whose turn it is; None = it has none.
     """
-    found = dict(provider.account.headers)
+    found = {name: value.reveal() for name, value in provider.account.headers}
     if key is not None:
         header = _KEY_HEADER.get(provider.kind)
         found |= {header: key} if header else {"authorization": f"Bearer {key}"}

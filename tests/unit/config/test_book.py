@@ -5,6 +5,7 @@ import pytest
 from tests.unit.config.world import conditions, errors, loads, problems, write
 from waypost.config.load import load
 from waypost.errors import ConfigError
+from waypost.providers.provider import Host
 
 
 def provider(tmp_path: Path, text: str) -> list[tuple[int, int, str]]:
@@ -16,10 +17,9 @@ def test_provider_takes_its_address_apart(tmp_path: Path) -> None:
         tmp_path, 'providers:\n  p: {kind: vllm, base_url: "https://h.example:8443/a/v1/", zone: eu}\n'
     )
     made = loaded.policy.providers["p"]
-    assert (made.scheme, made.host, made.port, made.base_path, made.zone) == (
+    assert (made.scheme, made.hosts, made.base_path, made.zone) == (
         "https",
-        "h.example",
-        8443,
+        (Host("h.example", 8443),),
         "/a/v1",
         "eu",
     )
@@ -32,14 +32,15 @@ def test_provider_takes_its_address_apart(tmp_path: Path) -> None:
 )
 def test_known_kinds_know_their_address(tmp_path: Path, kind: str, url: str) -> None:
     made = loads(tmp_path, f"providers:\n  p: {{kind: {kind}}}\n").policy.providers["p"]
-    assert f"{made.scheme}://{made.host}:{made.port}{made.base_path}" == url
+    (host,) = made.hosts
+    assert f"{made.scheme}://{host.host}:{host.port}{made.base_path}" == url
 
 
 def test_ipv6_address(tmp_path: Path) -> None:
     made = loads(
         tmp_path, 'providers:\n  p: {kind: vllm, base_url: "http://[::1]:8000/v1"}\n'
     ).policy.providers["p"]
-    assert (made.host, made.authority) == ("::1", "[::1]:8000")
+    assert (made.hosts, made.authority) == ((Host("::1", 8000),), "[::1]:8000")
 
 
 @pytest.mark.parametrize(
