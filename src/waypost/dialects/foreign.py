@@ -44,12 +44,14 @@ class Reply:
             must be another one for each answer.
         created: Unix seconds.
         include_usage: whether a stream ends with a chunk of usage.
+        is_base64: whether embeddings are base64 of 32-bit floats, little end first.
     """
 
     model: str
     ident: str
     created: int
     include_usage: bool = False
+    is_base64: bool = False
 
 
 class Notes:

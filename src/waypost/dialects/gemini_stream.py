@@ -26,9 +26,9 @@ class StreamReader:
         self._calls: dict[int, int] = {}
         self._has_ended = False
 
-    def feed(self, data: bytes) -> bytes:
+    def feed(self, chunk: bytes) -> bytes:
         """The next bytes, cut anywhere: what they mean to the client."""
-        return b"" if self._has_ended else b"".join(map(self._event, self._events.feed(data)))
+        return b"" if self._has_ended else b"".join(map(self._event, self._events.feed(chunk)))
 
     def end(self) -> bytes:
         """The provider ended the stream: what the client gets to end its own."""
