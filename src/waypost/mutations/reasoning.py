@@ -34,6 +34,8 @@ FamilyType = Literal[
     "gemini_budget",
 ]
 _EFFORT_TYPES: Final = frozenset({"reasoning_effort", "top_level_reasoning_effort"})
+_TRANSLATED: Final[frozenset[ProviderKind]] = frozenset({"anthropic", "gemini"})
+"""Kinds that do not speak OpenAI's form."""
 
 _Path = tuple[str, ...]
 _KWARGS: Final = "chat_template_kwargs"
@@ -64,9 +66,6 @@ class ReasoningFamily:
     efforts: tuple[Effort, ...] = ("low", "medium", "high")
     """Efforts that the models know. Another one becomes the next higher of these, or the highest. Empty, for
     `thinking`: there is a switch and no effort."""
-
-    least_budget: int = 0
-    """For `gemini_budget`: tokens of thinking where it is switched off; models that cannot stop want some."""
 
     @property
     def path(self) -> _Path:
@@ -99,10 +98,6 @@ class ReasoningFamily:
             yield Lint("efforts", f"{self.type!r} needs an effort to send", "list at least one")
         if self.effort_in != "top" and self.type != _EFFORT:
             yield Lint("effort_in", f"{self.type!r} does not read it", "remove it", "warning")
-        if self.least_budget < 0:
-            yield Lint("least_budget", "a budget cannot be negative")
-        elif self.least_budget and self.type != "gemini_budget":
-            yield Lint("least_budget", f"{self.type!r} does not read it", "remove it", "warning")
 
 
 def _switch(parameter: str) -> ReasoningFamily:
@@ -121,7 +116,7 @@ FAMILIES: Final[Mapping[str, ReasoningFamily]] = {
     "claude-4.5": ReasoningFamily(type="anthropic_budget", efforts=EFFORTS),
     "gemini": ReasoningFamily(type="gemini_level"),
     "gemini-2.5": ReasoningFamily(type="gemini_budget", efforts=EFFORTS),
-    "gemini-2.5-pro": ReasoningFamily(type="gemini_budget", efforts=EFFORTS, least_budget=128),
+    "gemini-2.5-pro": ReasoningFamily(type="gemini_budget", efforts=EFFORTS),
 }
 """Families that need no block in the file; a block of the same name replaces one.
 
@@ -130,7 +125,7 @@ models know `xhigh`, and some of Claude `max`.
 
 Source: vLLM documentation 0.26, Reasoning Outputs (Qwen 3, DeepSeek V3.1, Granite 3.2); GLM-4.5 model card;
 OpenAI API reference, `reasoning_effort`; Mistral documentation, Reasoning (only `high` and `none`); Claude
-API documentation, Effort and Adaptive thinking; Gemini API documentation, Thinking (2.5 Pro: 128 or more).
+API documentation, Effort and Adaptive thinking; Gemini API documentation, Thinking.
 """
 
 _OWN_API: Final[Mapping[str, ReasoningFamily]] = {
@@ -235,9 +230,22 @@ def reasoning_edits(
     """
     if family is None or reasoning is None or reasoning.on is None:
         return ()
+    if kind in _TRANSLATED:
+        return _translated(family, reasoning, document)
+    return _by_family(family, kind, reasoning, document, on=reasoning.on)
+
+
+def _by_family(
+    family: ReasoningFamily,
+    kind: ProviderKind,
+    reasoning: Reasoning,
+    document: Mapping[str, Any],
+    *,
+    on: bool,
+) -> tuple[Edit, ...]:
     match family.type:
         case "chat_template_kwargs":
-            return _switched(family, kind, document, on=reasoning.on)
+            return _switched(family, kind, document, on=on)
         case "thinking":
             return _thinking(family, reasoning, document)
         case "reasoning_effort":
@@ -245,10 +253,23 @@ def reasoning_edits(
         case "top_level_reasoning_effort":
             return _top_level(family, reasoning, document)
         case "anthropic_adaptive" | "anthropic_budget" | "gemini_level" | "gemini_budget":
-            # Their dialects read the effort from here; gateways that serve them in OpenAI's shape do as well.
+            # gateways that serve them in OpenAI's shape read it here
             return _put(document, (_EFFORT,), _effort(reasoning, family))
         case _:
             assert_never(family.type)
+
+
+def _translated(
+    family: ReasoningFamily, reasoning: Reasoning, document: Mapping[str, Any]
+) -> tuple[Edit, ...]:
+    """Bodies that are written anew for the provider: there, an effort becomes what its model understands.
+
+    Such models may think unless they are told not to, and `none` is the word for that; for one that cannot
+    stop it means as little as it can. A family with a switch only has no efforts of its own.
+    """
+    if reasoning.on:
+        return _put(document, (_EFFORT,), _effort(reasoning, family) or reasoning.effort or DEFAULT_EFFORT)
+    return _put(document, (_EFFORT,), "none") if _at(document, (_EFFORT,)) is None else ()
 
 
 def _switched(
@@ -330,75 +351,6 @@ def _put(document: Mapping[str, Any], path: _Path, value: object) -> tuple[Edit,
     if stands is value or (isinstance(value, str) and stands == value):
         return ()
     return (Put(path, value),)
-
-
-# --- bodies of other shapes ------------------------------------------------------------------------------
-
-_CLAUDE_BUDGETS: Final[Mapping[Effort, int]] = {
-    "minimal": 1024,
-    "low": 1024,
-    "medium": 2048,
-    "high": 4096,
-    "xhigh": 8192,
-    "max": 16384,
-}
-"""Tokens of thinking; those of LiteLLM, raised to the least that Claude takes."""
-
-_LEAST_CLAUDE_BUDGET: Final = 1024
-
-_GEMINI_BUDGETS: Final[Mapping[Effort, int]] = {
-    "minimal": 1024,
-    "low": 1024,
-    "medium": 8192,
-    "high": 24576,
-    "xhigh": 24576,
-    "max": 24576,
-}
-"""Tokens of thinking; those of Google's own OpenAI-compatible API, at most what 2.5 Flash takes."""
-
-
-def anthropic_members(family: ReasoningFamily, reasoning: Reasoning, max_tokens: int) -> dict[str, object]:
-    """Members of an Anthropic body: `thinking`, and `output_config` where the model takes an effort.
-
-    A budget leaves at least half of the client's `max_tokens` to the answer; where that is less than Claude
-    takes, it is not asked to think. `tool_choice` `any` or `tool`, and a temperature, do not go together with
-    thinking: the dialect has to see to it.
-
-    Args:
-        family: of any type; empty for those that are not Claude's.
-        reasoning: what was decided, or what the client's own `reasoning_effort` amounts to.
-        max_tokens: of the body, thinking included.
-
-    Source: Claude API documentation, Extended thinking, Adaptive thinking and Effort (2026).
-    """
-    if reasoning.on is None or family.type not in {"anthropic_adaptive", "anthropic_budget"}:
-        return {}
-    effort = _effort(reasoning, family)
-    if effort is None:
-        return {"thinking": {"type": "disabled"}}
-    if family.type == "anthropic_adaptive":
-        return {"thinking": {"type": "adaptive"}, "output_config": {"effort": effort}}
-    budget = min(_CLAUDE_BUDGETS[effort], max_tokens // 2)
-    if budget < _LEAST_CLAUDE_BUDGET:
-        return {}
-    return {"thinking": {"type": "enabled", "budget_tokens": budget}}
-
-
-def gemini_thinking_config(family: ReasoningFamily, reasoning: Reasoning) -> dict[str, object]:
-    """Members of `generationConfig.thinkingConfig`: a level or a budget, never both, which would be refused.
-
-    Gemini 3 cannot be switched off: it gets the least of the family's efforts. Empty for other families.
-
-    Source: Gemini API documentation, Thinking, and OpenAI compatibility, `reasoning_effort` (2026).
-    """
-    if reasoning.on is None:
-        return {}
-    effort = _effort(reasoning, family)
-    if family.type == "gemini_level":
-        return {"thinkingLevel": effort or family.sends("minimal")}
-    if family.type == "gemini_budget":
-        return {"thinkingBudget": _GEMINI_BUDGETS[effort] if effort else family.least_budget}
-    return {}
 
 
 # --- LoRA ------------------------------------------------------------------------------------------------

@@ -122,9 +122,9 @@ class TestReasoning:
         assert "qwen3" in problem.help
 
     def test_a_family_that_cannot_work_is_an_error_at_its_key(self, tmp_path: Path) -> None:
-        text = "reasoning_families: {mine: {type: gemini_budget, least_budget: -1}}\n"
+        text = "reasoning_families: {mine: {type: gemini_budget, efforts: []}}\n"
         assert said(tmp_path, text) == [
-            ("reasoning_families.mine.least_budget", "a budget cannot be negative")
+            ("reasoning_families.mine.efforts", "'gemini_budget' needs an effort to send")
         ]
 
     @pytest.mark.parametrize(

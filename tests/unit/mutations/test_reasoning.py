@@ -5,6 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from waypost.configurable import build, schema
+from waypost.dialects.servers import SERVERS
 from waypost.dialects.splice import Drop, Edit, Put
 from waypost.mutations.reasoning import (
     EFFORTS,
@@ -13,10 +14,8 @@ from waypost.mutations.reasoning import (
     Lora,
     Reasoning,
     ReasoningFamily,
-    anthropic_members,
     at_host,
     decide,
-    gemini_thinking_config,
     reasoning_edits,
     selected_headers,
     wire_model,
@@ -139,8 +138,6 @@ def test_every_field_is_described(block: type) -> None:
         (ReasoningFamily(type="reasoning_effort", efforts=()), "efforts", "error"),
         (ReasoningFamily(type="gemini_level", efforts=()), "efforts", "error"),
         (ReasoningFamily(type="top_level_reasoning_effort", effort_in="both"), "effort_in", "warning"),
-        (ReasoningFamily(type="gemini_budget", least_budget=-1), "least_budget", "error"),
-        (ReasoningFamily(type="gemini_level", least_budget=1), "least_budget", "warning"),
     ],
 )
 def test_a_family_that_cannot_work_is_told(family: ReasoningFamily, field: str, severity: str) -> None:
@@ -309,67 +306,50 @@ def test_models_with_bodies_of_their_own_take_the_effort_in_openais_shape(family
     assert edits(FAMILIES[family], on(), "openai_compatible", reasoning_effort="low") == (TOP,)
 
 
-# --- bodies of other shapes ------------------------------------------------------------------------------
+# --- bodies that are written anew for the provider -------------------------------------------------------
 
 
-def test_claude_thinks_as_it_sees_fit_and_as_hard_as_it_is_told() -> None:
-    found = anthropic_members(FAMILIES["claude"], on("max"), 100)
-    assert found == {"thinking": {"type": "adaptive"}, "output_config": {"effort": "high"}}
+@pytest.mark.parametrize("kind", ["anthropic", "gemini"])
+def test_switched_on_a_translated_body_gets_the_familys_effort(kind: ProviderKind) -> None:
+    for family in ("claude", "claude-4.5", "gemini", "gemini-2.5", "gemini-2.5-pro", "gpt"):
+        assert edits(FAMILIES[family], on(), kind, reasoning_effort="low") == (TOP,)
+        assert edits(FAMILIES[family], on(), kind, reasoning_effort="high") == ()
+    assert edits(FAMILIES["claude"], on("max"), kind) == (TOP,)
+    assert edits(FAMILIES["claude-4.5"], on("max"), kind) == (Put(("reasoning_effort",), "max"),)
 
 
-@pytest.mark.parametrize(
-    ("effort", "max_tokens", "budget"),
-    [
-        ("low", 64000, 1024),
-        ("medium", 64000, 2048),
-        ("high", 64000, 4096),
-        ("max", 64000, 16384),
-        ("high", 8192, 4096),
-        ("high", 6000, 3000),
-        ("minimal", 2048, 1024),
-        ("high", 2047, None),
-        ("low", 0, None),
-    ],
-)
-def test_a_budget_leaves_half_of_the_answer_to_the_answer(
-    effort: Effort, max_tokens: int, budget: int | None
+@pytest.mark.parametrize("kind", ["anthropic", "gemini"])
+def test_switched_off_a_translated_body_says_none_unless_the_client_said_something(
+    kind: ProviderKind,
 ) -> None:
-    found = anthropic_members(FAMILIES["claude-4.5"], on(effort), max_tokens)
-    expected = {"thinking": {"type": "enabled", "budget_tokens": budget}} if budget else {}
-    assert found == expected
+    none = (Put(("reasoning_effort",), "none"),)
+    for family in FAMILIES.values():
+        assert edits(family, OFF, kind) == none
+        assert edits(family, OFF, kind, reasoning_effort=None) == none
+        assert edits(family, OFF, kind, reasoning_effort="low") == ()
+        assert edits(family, UNKNOWN, kind) == ()
 
 
-@pytest.mark.parametrize("family", ["claude", "claude-4.5"])
-def test_claude_is_told_not_to_think(family: str) -> None:
-    assert anthropic_members(FAMILIES[family], OFF, 1000) == {"thinking": {"type": "disabled"}}
-    assert anthropic_members(FAMILIES[family], UNKNOWN, 1000) == {}
+@pytest.mark.parametrize("kind", ["anthropic", "gemini"])
+def test_a_family_with_a_switch_only_passes_the_files_effort_on(kind: ProviderKind) -> None:
+    assert edits(QWEN, on(), kind) == (TOP,)
+    assert edits(QWEN, Reasoning(on=True, effort=None, because=""), kind) == (
+        Put(("reasoning_effort",), "medium"),
+    )
 
 
-@pytest.mark.parametrize(
-    ("family", "reasoning", "expected"),
-    [
-        ("gemini", on("medium"), {"thinkingLevel": "medium"}),
-        ("gemini", on("xhigh"), {"thinkingLevel": "high"}),
-        ("gemini", OFF, {"thinkingLevel": "low"}),
-        ("gemini-2.5", on("low"), {"thinkingBudget": 1024}),
-        ("gemini-2.5", on("medium"), {"thinkingBudget": 8192}),
-        ("gemini-2.5", on("max"), {"thinkingBudget": 24576}),
-        ("gemini-2.5", OFF, {"thinkingBudget": 0}),
-        ("gemini-2.5-pro", OFF, {"thinkingBudget": 128}),
-        ("gemini", UNKNOWN, {}),
-    ],
-)
-def test_gemini_gets_a_level_or_a_budget(
-    family: str, reasoning: Reasoning, expected: dict[str, object]
-) -> None:
-    assert gemini_thinking_config(FAMILIES[family], reasoning) == expected
+@pytest.mark.parametrize("model", ["claude-sonnet-5", "claude-opus-4-5", "claude-3-haiku", "glm-5"])
+@pytest.mark.parametrize("effort", ["none", *EFFORTS])
+def test_anthropics_dialect_understands_every_effort(model: str, effort: str) -> None:
+    document = {"messages": [{"role": "user", "content": "hi"}], "reasoning_effort": effort}
+    assert SERVERS["anthropic_messages"].write_request(document, model, False).body
 
 
-def test_a_family_of_another_vendor_has_no_members_there() -> None:
-    assert anthropic_members(FAMILIES["gemini"], on(), 1000) == {}
-    assert anthropic_members(QWEN, OFF, 1000) == {}
-    assert gemini_thinking_config(FAMILIES["claude"], on()) == {}
-    assert gemini_thinking_config(QWEN, OFF) == {}
+@pytest.mark.parametrize("model", ["gemini-3-pro", "gemini-2.5-pro", "gemini-2.5-flash", "gemini-2.0-flash"])
+@pytest.mark.parametrize("effort", ["none", *EFFORTS])
+def test_geminis_dialect_understands_every_effort(model: str, effort: str) -> None:
+    document = {"messages": [{"role": "user", "content": "hi"}], "reasoning_effort": effort}
+    assert SERVERS["gemini"].write_request(document, model, False).body
 
 
 # --- LoRA ------------------------------------------------------------------------------------------------
