@@ -2,30 +2,74 @@
 
 Rule 1: pure and stateless. It is built from what Envoy says about this attempt; it never refers to another.
 Rule 2: attempts share one header map, so each one says everything again: path, authority, all credentials.
+Rule 3: each starts from the body that the router filter left, never from what another attempt made of it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, cast, get_args
 
+from waypost.dialects import digits, openai_plain
+from waypost.dialects.foreign import mapping
+from waypost.dialects.servers import SERVERS
 from waypost.dialects.spans import replace_model
 from waypost.dialects.splice import splice
-from waypost.errors import ProtocolError
+from waypost.errors import ProtocolError, RequestError
 from waypost.mutations.shape import read
 from waypost.mutations.target import Target
 from waypost.policy import Policy
 from waypost.providers.chain import MAX_CHAIN, hop_id
-from waypost.providers.provider import Secret
 from waypost.providers.sign import CREDENTIALS, credentials
+from waypost.request.chat import Dialect
 
 ATTEMPT_COUNT: Final = "x-envoy-attempt-count"
 HOPS: Final = tuple(f"x-waypost-hop-{k}" for k in range(1, MAX_CHAIN + 1))
 """Headers that carry the chain, in order."""
 
-_OPERATIONS: Final = ("/chat/completions", "/embeddings")
+FORM: Final = "x-waypost-form"
+"""Header that names the form of the body, by a `form_id`."""
 
-Hops = Mapping[str, Target]
-"""Target by hop id."""
+_NUMBERS: Final = frozenset(str(n) for n in range(1, MAX_CHAIN + 1))
+_EDITED: Final = frozenset({"openai_chat", "openai_completions", "openai_embeddings"})
+"""Forms in which a target may say more than its model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What the body of a request is that is on its way.
+
+    Attributes:
+        mixed: the neutral form, made of another client's: it may hold what OpenAI has no word for.
+        strict: what a provider cannot be told is refused, not left out.
+    """
+
+    dialect: Dialect
+    mixed: bool = False
+    strict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hops:
+    """What attempts look up, of every revision still in use.
+
+    Attributes:
+        targets: by hop id.
+        forms: by form id.
+        headers: every header that any provider's requests carry; an attempt takes away what it does not set.
+    """
+
+    targets: Mapping[str, Target]
+    forms: Mapping[str, Form]
+    headers: tuple[str, ...] = CREDENTIALS
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The body of one attempt, and headers besides those of `Attempt.headers`."""
+
+    body: bytes
+    headers: tuple[tuple[str, str], ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,27 +79,90 @@ class Attempt:
     Attributes:
         number: 1-based.
         target: who is tried, and how.
-        set_headers: overwritten or added; holds a credential in clear text, so it is never logged.
-        remove_headers: taken away.
-        needs_body: the body was written for another endpoint, or for any, and must be edited.
+        later: who is tried when this one fails, in order.
+        form: of the body that the router filter left.
+        written: what the body becomes for this provider; None = it speaks the form.
+        managed: headers that are taken away where `headers` does not set them.
     """
 
     number: int
     target: Target
-    set_headers: tuple[tuple[str, str], ...]
-    remove_headers: tuple[str, ...]
-    needs_body: bool
+    later: tuple[Target, ...]
+    form: Form
+    written: Dialect | None
+    managed: tuple[str, ...]
 
-    def body(self, neutral: bytes) -> bytes:
-        """The body as this provider must get it; `neutral` is the one the router filter left."""
-        if not self.target.says_more:
-            return replace_model(neutral, self.target.model)
-        return splice(neutral, self.target.edits(read(neutral)))
+    @property
+    def needs_body(self) -> bool:
+        """Whether the body is another one than the router filter left: that holds the first model's name."""
+        return self.number > 1 or self.written is not None or self.form.mixed or self.target.says_more
+
+    def headers(self, key: str | None) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+        """Headers to set, with credentials in clear text, and headers to remove.
+
+        Args:
+            key: of the provider, whose turn it is; None = it has none.
+        """
+        provider = self.target.endpoint.provider
+        path = provider.base_path or "/"  # the body brings the rest
+        if self.written is None:
+            path = provider.path(self.form.dialect, self.target.model)
+        changed = {":path": path, ":authority": provider.authority, **credentials(provider, key)}
+        if self.later:
+            # Whether another model would do stands in the body of an error, which must be readable.
+            changed["accept-encoding"] = "identity"
+        gone = () if self.later else (*HOPS, FORM)
+        return tuple(changed.items()), (*(name for name in self.managed if name not in changed), *gone)
+
+    def body(self, left: bytes) -> Sent:
+        """What this provider gets; `left` is what the router filter left.
+
+        Raises:
+            RequestError: 400; it cannot be said to this provider.
+        """
+        if self.written is None and not self.form.mixed:
+            return Sent(self._edited(left))
+        document = _document(splice(left, self._edits(left)))
+        if self.written is None:
+            plain = openai_plain.write_request({**document, "model": self.target.model})
+            return Sent(plain)
+        server = SERVERS[self.written]
+        made = server.write_request(document, self.target.model, self.form.strict)
+        path = self.target.endpoint.provider.base_path + made.path
+        return Sent(made.body, ((":path", path), *made.headers), made.warnings)
+
+    def _edited(self, left: bytes) -> bytes:
+        if not self.target.says_more or self.form.dialect not in _EDITED:
+            return replace_model(left, self.target.model)
+        return splice(left, self._edits(left))
+
+    def _edits(self, left: bytes) -> tuple[Any, ...]:
+        return self.target.edits(read(left)) if self.target.says_more else ()
 
 
-def hops_of(policy: Policy) -> dict[str, Target]:
-    """The hop ids of one revision."""
-    return {hop_id(policy.revision, target.key): target for target in policy.targets()}
+def form_id(revision: str, dialect: Dialect, *, mixed: bool = False) -> str:
+    """Opaque value of the header `FORM`; as telling as a hop id."""
+    return hop_id(revision, f"form\0{dialect}{'+' if mixed else ''}")
+
+
+def hops_of(policies: Sequence[Policy]) -> Hops:
+    """What attempts of these revisions look up; of equal ids the first policy's count."""
+    targets: dict[str, Target] = {}
+    forms: dict[str, Form] = {}
+    headers = dict.fromkeys(CREDENTIALS)
+    for policy in reversed(policies):
+        targets |= {hop_id(policy.revision, target.key): target for target in policy.targets()}
+        forms |= dict(_forms(policy))
+        for provider in policy.providers.values():
+            headers |= dict.fromkeys(name for name, _ in provider.account.headers)
+    return Hops(targets, forms, tuple(headers))
+
+
+def _forms(policy: Policy) -> Iterator[tuple[str, Form]]:
+    for dialect in cast("tuple[Dialect, ...]", get_args(Dialect)):
+        yield form_id(policy.revision, dialect), Form(dialect, strict=policy.strict)
+    mixed = Form("openai_chat", mixed=True, strict=policy.strict)
+    yield form_id(policy.revision, "openai_chat", mixed=True), mixed
 
 
 def attempt(hops: Hops, cluster: str, headers: Mapping[str, str]) -> Attempt:
@@ -67,37 +174,40 @@ def attempt(hops: Hops, cluster: str, headers: Mapping[str, str]) -> Attempt:
         headers: request headers as they stand, names in lower case.
 
     Raises:
-        ProtocolError: they name nobody, or somebody who does not live at `cluster`; nothing may be sent.
+        ProtocolError: they name nobody, or somebody who does not live at `cluster`, or a form of the body
+            that nobody there can be told; nothing may be sent.
     """
     count = headers.get(ATTEMPT_COUNT, "")
     number = int(count) if count in _NUMBERS else 0
-    target = hops.get(headers.get(HOPS[number - 1], "")) if number else None
+    target = hops.targets.get(headers.get(HOPS[number - 1], "")) if number else None
     if target is None:
         raise ProtocolError(f"attempt {count!r} at cluster {cluster!r} names no endpoint of a known revision")
     endpoint = target.endpoint
-    if endpoint.provider.cluster != cluster:
-        raise ProtocolError(
-            f"endpoint {endpoint.name!r} lives at {endpoint.provider.cluster!r}, not at {cluster!r}"
-        )
-    path = headers.get(":path", "").partition("?")[0]
-    operation = next((name for name in _OPERATIONS if path.endswith(name)), None)
-    if operation is None:
-        raise ProtocolError("the path is none that providers serve")
-    keys = [key for key in endpoint.provider.account.keys if isinstance(key, Secret)]
-    signed = credentials(endpoint.provider, keys[0].reveal() if keys else None)
-    is_last = number == MAX_CHAIN or HOPS[number] not in headers
+    provider = endpoint.provider
+    if provider.cluster != cluster:
+        raise ProtocolError(f"endpoint {endpoint.name!r} lives at {provider.cluster!r}, not at {cluster!r}")
+    form = hops.forms.get(headers.get(FORM, ""))
+    if form is None:
+        raise ProtocolError("the form of the body is none of a known revision")
+    written = None if provider.speaks(form.dialect) else provider.foreign(form.dialect)
+    if written not in SERVERS and not provider.speaks(form.dialect):
+        raise ProtocolError(f"endpoint {endpoint.name!r} cannot be told what is in form {form.dialect!r}")
+    named = (hops.targets.get(headers.get(header, "")) for header in HOPS[number:])
     return Attempt(
         number=number,
         target=target,
-        set_headers=(
-            (":path", endpoint.provider.base_path + operation),
-            (":authority", endpoint.provider.authority),
-            *signed.items(),
-        ),
-        remove_headers=(*(name for name in CREDENTIALS if name not in signed), *(HOPS if is_last else ())),
-        # The router filter writes the first endpoint's model into the body, and nothing else of its own.
-        needs_body=number > 1 or target.says_more,
+        later=tuple(each for each in named if each is not None),
+        form=form,
+        written=written,
+        managed=hops.headers,
     )
 
 
-_NUMBERS: Final = frozenset(str(n) for n in range(1, MAX_CHAIN + 1))
+def _document(body: bytes) -> Mapping[str, Any]:
+    try:
+        found = mapping(digits.loads(body))
+    except ValueError as error:
+        raise RequestError("The request body is not valid JSON.", 400, "invalid_json") from error
+    if found is None:
+        raise RequestError("The request body must be a JSON object.", 400, "invalid_json")
+    return found

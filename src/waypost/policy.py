@@ -58,6 +58,7 @@ class Policy:
         families: how models are told to think, by endpoint.
         reads: heads of the encoder that any shape or choice reads.
         adapters: endpoint and adapter by the name that clients may ask for.
+        strict: a parameter that a provider cannot take is refused, not left out.
     """
 
     revision: str
@@ -79,6 +80,7 @@ class Policy:
     families: Mapping[str, ReasoningFamily] = field(default_factory=dict[str, ReasoningFamily])
     reads: frozenset[str] = frozenset()
     adapters: Mapping[str, tuple[str, Lora]] = field(default_factory=dict[str, tuple[str, Lora]])
+    strict: bool = False
 
     def checks(self, rule: Rule, endpoint: Endpoint) -> tuple[Check, ...]:
         """The guards of an endpoint for requests that a rule decides."""

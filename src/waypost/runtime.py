@@ -6,11 +6,10 @@ from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
-from waypost.attempt import hops_of
+from waypost.attempt import Hops, hops_of
 from waypost.config.settings import Settings
 from waypost.encoder.settings import EncoderSettings, ForeignModel
 from waypost.errors import EngineError
-from waypost.mutations.target import Target
 from waypost.needs import Encode, Failed
 from waypost.observe.audit import AuditLog
 from waypost.policy import Policy
@@ -35,21 +34,21 @@ class Policies:
 
     def __init__(self, first: Policy) -> None:
         self._policies = (first,)
-        self._hops: Mapping[str, Target] = hops_of(first)
+        self._hops = hops_of(self._policies)
 
     def current(self) -> Policy:
         """The policy new requests get."""
         return self._policies[0]
 
-    def hops(self) -> Mapping[str, Target]:
-        """Target by hop id, of every revision still in use."""
+    def hops(self) -> Hops:
+        """What attempts look up, of every revision still in use."""
         return self._hops
 
     def install(self, policy: Policy) -> None:
         """Put another policy in force; requests under way keep theirs."""
         older = [p for p in self._policies if p.revision != policy.revision]
         self._policies = (policy, *older[: REVISIONS - 1])
-        self._hops = {hop: e for kept in reversed(self._policies) for hop, e in hops_of(kept).items()}
+        self._hops = hops_of(self._policies)
 
 
 class Classifiers:

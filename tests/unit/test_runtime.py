@@ -43,7 +43,7 @@ def test_the_hops_of_the_last_policies_are_kept() -> None:
     for number in range(1, REVISIONS + 1):
         held.install(replace(POLICY, revision=str(number)))
     assert held.current().revision == str(REVISIONS)
-    assert set(held.hops()) == {hop_id(str(number), "a") for number in range(1, REVISIONS + 1)}
+    assert set(held.hops().targets) == {hop_id(str(number), "a") for number in range(1, REVISIONS + 1)}
 
 
 def test_a_policy_that_comes_back_is_held_once() -> None:
@@ -51,14 +51,14 @@ def test_a_policy_that_comes_back_is_held_once() -> None:
     for name in ("1", "0", "0"):
         held.install(replace(POLICY, revision=name))
     assert held.current().revision == "0"
-    assert set(held.hops()) == {hop_id("0", "a"), hop_id("1", "a")}
+    assert set(held.hops().targets) == {hop_id("0", "a"), hop_id("1", "a")}
 
 
 def test_requests_under_way_keep_the_hops_they_have_seen() -> None:
     held = revision("0")
     seen = held.hops()
     held.install(replace(POLICY, revision="1"))
-    assert set(seen) == {hop_id("0", "a")}
+    assert set(seen.targets) == {hop_id("0", "a")}
 
 
 def addresses(folder: Path) -> tuple[str, str]:

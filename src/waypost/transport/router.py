@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import Final, assert_never
 from urllib.parse import unquote
 
-from waypost.attempt import HOPS
+from waypost.attempt import FORM, HOPS, form_id
 from waypost.dialects.openai_chat import completion, error, model_object, models_list, parse, wants_json
 from waypost.dialects.restore import OpenAiChatStream, SseRestorer, restore_json
 from waypost.dialects.spans import replace_model
@@ -274,6 +274,7 @@ class Router:
         changed = dict(
             [
                 *hops,
+                (FORM, form_id(self._policy.revision, request.dialect)),
                 ("x-envoy-max-retries", str(len(chain) - 1)),
                 *((name, value) for name, value in _REWRITTEN if name not in unwanted),
                 *outcome.shape.request.set,

@@ -6,7 +6,8 @@ from typing import Final
 
 from waypost.attempt import Attempt, Hops, attempt
 from waypost.dialects.openai_chat import error
-from waypost.errors import ProtocolError
+from waypost.errors import ProtocolError, RequestError
+from waypost.providers.provider import Secret
 from waypost.transport.messages import Reply, change, immediate, read_attribute, read_headers
 from waypost.transport.phases import Phase, Role
 from waypost.transport.wire_pb2 import (
@@ -42,9 +43,12 @@ class Upstream:
         if self._attempt is None:
             raise ProtocolError("a body without headers: set request_header_mode to SEND")
         self.done = True
-        body = self._attempt.body(message.request_body.body)
+        try:
+            sent = self._attempt.body(message.request_body.body)
+        except RequestError as wrong:
+            return immediate(_mistake(wrong), {})
         response = ProcessingResponse()
-        change(response.request_body.response, body=body)
+        change(response.request_body.response, sent.headers, body=sent.body)
         return response
 
     async def closed(self) -> None:
@@ -62,9 +66,16 @@ class Upstream:
         self._attempt = planned
         self.done = not planned.needs_body
         response = ProcessingResponse()
-        change(response.request_headers.response, planned.set_headers, planned.remove_headers)
+        key = next(
+            (k.reveal() for k in planned.target.endpoint.provider.account.keys if isinstance(k, Secret)), None
+        )
+        change(response.request_headers.response, *planned.headers(key))
         if planned.needs_body and message.protocol_config.request_body_mode == ProcessingMode.NONE:
             response.mode_override.request_body_mode = ProcessingMode.BUFFERED
             response.mode_override.request_header_mode = ProcessingMode.SEND
             response.mode_override.response_header_mode = ProcessingMode.SKIP
         return response
+
+
+def _mistake(wrong: RequestError) -> Reply:
+    return Reply(wrong.status, wrong.code, error(wrong.message, wrong.kind, wrong.code, wrong.param))

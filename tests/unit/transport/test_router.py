@@ -19,6 +19,7 @@ from tests.unit.transport.envoy_says import (
     response_headers,
     set_by,
 )
+from waypost.attempt import form_id
 from waypost.decision.engine import SEMANTIC, Block, Respond, Route, Rule
 from waypost.decision.expr import Is
 from waypost.guards.judge import Check
@@ -227,6 +228,7 @@ def test_a_request_is_sent_along_its_chain() -> None:
     assert set_by(change.header_mutation) == {
         "x-waypost-hop-1": hop_id("test", "a"),
         "x-waypost-hop-2": hop_id("test", "b"),
+        "x-waypost-form": form_id("test", "openai_chat"),
         "x-envoy-max-retries": "1",
         "content-type": "application/json",
         "content-length": str(len(body)),

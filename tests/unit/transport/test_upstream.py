@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 
 from tests.unit.transport.envoy_says import BUFFERED, attempt_headers, immediate_headers, request_body, set_by
-from waypost.attempt import HOPS, hops_of
+from waypost.attempt import FORM, HOPS, Hops, form_id, hops_of
 from waypost.errors import ProtocolError
 from waypost.mutations.target import Target
 from waypost.providers.chain import hop_id
-from waypost.providers.provider import Secret
+from waypost.providers.provider import Account, Secret
 from waypost.testing import policies
 from waypost.transport.upstream import Upstream
 from waypost.transport.wire_pb2 import ProcessingMode, ProcessingRequest, ProcessingResponse
@@ -23,11 +23,12 @@ A, B = (endpoint.provider.cluster for endpoint in POLICY.endpoints.values())
 
 def keyed(target: Target) -> Target:
     endpoint = target.endpoint
-    provider = replace(endpoint.provider, api_key=Secret(f"key-{endpoint.name}"))
+    provider = replace(endpoint.provider, account=Account((Secret(f"key-{endpoint.name}"),)))
     return replace(target, endpoint=replace(endpoint, provider=provider))
 
 
-KEYED = {hop: keyed(target) for hop, target in hops_of(POLICY).items()}
+KNOWN = hops_of([POLICY])
+KEYED = Hops({hop: keyed(target) for hop, target in KNOWN.targets.items()}, KNOWN.forms)
 
 
 def headers(count: str = "1", **changes: str) -> Mapping[str, str]:
@@ -35,6 +36,7 @@ def headers(count: str = "1", **changes: str) -> Mapping[str, str]:
         ":path": "/v1/chat/completions",
         "x-envoy-attempt-count": count,
         "content-type": "application/json",
+        FORM: form_id("test", "openai_chat"),
     }
     return own | {header: hop_id("test", name) for header, name in zip(HOPS, "ab", strict=False)} | changes
 
@@ -60,6 +62,7 @@ def test_a_first_attempt_takes_one_message() -> None:
         ":path": "/v1/chat/completions",
         ":authority": "a-host.invalid",
         "authorization": "Bearer key-a",
+        "accept-encoding": "identity",
     }
     assert not answer.HasField("mode_override")
     assert upstream.done
@@ -92,7 +95,7 @@ def test_an_envoy_that_sends_the_body_anyway_is_not_asked_for_it() -> None:
         ({}, ""),
         ({"x-waypost-hop-1": "unknown"}, A),
         ({"x-envoy-attempt-count": "9"}, A),
-        ({":path": "/v1/models"}, A),
+        ({"x-waypost-form": "openai_chat"}, A),
     ],
 )
 def test_an_attempt_that_does_not_add_up_is_refused_and_never_sent(

@@ -17,7 +17,7 @@ from waypost.transport.upstream import Upstream
 
 
 def nobody() -> Hops:
-    return {}
+    return Hops({}, {})
 
 
 @asynccontextmanager
