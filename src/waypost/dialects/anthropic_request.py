@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from math import isfinite
 from typing import Any, Final, cast
 
-from waypost.dialects import digits
+from waypost.dialects import digits, signatures
 from waypost.dialects.anthropic_content import blocks, invalid, marked, texts
 from waypost.dialects.anthropic_models import Family, family_of
 from waypost.dialects.digits import Verbatim
@@ -32,7 +32,6 @@ _LEAST_BUDGET: Final = 1024
 
 _IDENT: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}", re.ASCII)
 _NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}", re.ASCII)
-_THOUGHT: Final = "__thought__"  # behind it other providers' signatures travel in an id
 
 _READ: Final = frozenset(
     {
@@ -206,7 +205,7 @@ class _Conversation:
 
     def _unused(self, ident: str) -> str:
         """An id that the API takes, and no call has yet: some providers number calls from 0 in each turn."""
-        plain = ident.partition(_THOUGHT)[0]
+        plain = signatures.find(ident)[0]
         if not _IDENT.fullmatch(plain):
             plain = f"call_{hashlib.sha256(ident.encode('utf-8', 'surrogatepass')).hexdigest()[:24]}"
         made, count = plain, 1

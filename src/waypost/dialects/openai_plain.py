@@ -1,18 +1,46 @@
 """A request in the neutral form without what OpenAI has no word for, for providers that speak OpenAI's form.
 
-Clients of other forms bring it: thoughts with their signatures, marks for caching, failed calls and pictures
-in results. What means something to the model stays, in words that are known everywhere.
+Clients of other forms bring it, and clients that send back what another provider's answer held: thoughts with
+their signatures, marks for caching, failed calls and pictures in results. What means something to the model
+stays, in words that are known everywhere.
+
+Rule 1: a request that has none of it stays as it is, byte for byte.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from waypost.dialects import digits
+from waypost.dialects import digits, signatures
 from waypost.dialects.anthropic_content import invalid
 from waypost.dialects.foreign import encode, mapping, sequence
+from waypost.errors import RequestError
 
-_OTHERS: Final = ("thinking_blocks", "reasoning_content", "cache_control", "is_error")
+_OTHERS: Final = (
+    *("thinking_blocks", "reasoning_content", "cache_control", "is_error"),
+    *("extra_content", "images", "native_blocks"),
+)
 _FAILED: Final = "Error: "
+_MARKS: Final = re.compile(rb'"(?:%b|file_url)"' % "|".join(_OTHERS).encode())
+"""One pass, and on pictures in base64 a fast one: they have no quote."""
+
+_MEDIA: Final = (b'"image_url"', b'"file"', b'"input_audio"')
+
+
+def plain_request(body: bytes) -> bytes:
+    """The body without it; the same object where there is nothing to take out.
+
+    Raises:
+        RequestError: 400; it holds a file that only its address is known of.
+    """
+    has_results = b'"tool"' in body and any(kind in body for kind in _MEDIA)
+    if not has_results and signatures.MARK.encode() not in body and not _MARKS.search(body):
+        return body
+    try:
+        document = mapping(digits.loads(body))
+        return body if document is None else write_request(document)
+    except ValueError as error:
+        raise RequestError("The request body is no JSON that can be read.", 400, "invalid_json") from error
 
 
 def write_request(document: Mapping[str, Any]) -> bytes:
@@ -20,25 +48,30 @@ def write_request(document: Mapping[str, Any]) -> bytes:
 
     Raises:
         RequestError: 400; it holds a file that only its address is known of.
+        ValueError: nested too deeply.
     """
     plain = dict(document)
     plain.pop("cache_control", None)
-    plain["messages"] = list(_messages(sequence(document.get("messages")) or []))
+    if messages := sequence(document.get("messages")):
+        plain["messages"] = list(_messages(messages))
     if tools := sequence(document.get("tools")):
-        plain["tools"] = [_without(mapping(tool) or {}, ("cache_control",)) for tool in tools]
+        plain["tools"] = [_tool(tool) for tool in tools]
     return encode(digits.dumps(plain))
 
 
-def _messages(messages: list[Any]) -> Iterator[dict[str, Any]]:
+def _messages(messages: list[Any]) -> Iterator[object]:
     """Pictures in the results of calls become a user's, behind the last of these results."""
-    moved: list[dict[str, Any]] = []
+    moved: list[object] = []
     for number, item in enumerate(messages):
-        message = mapping(item) or {}
-        is_result = message.get("role") == "tool"
+        message = mapping(item)
+        is_result = message is not None and message.get("role") == "tool"
         if moved and not is_result:
             yield {"role": "user", "content": moved}
             moved = []
-        written = _without(message, _OTHERS)
+        if message is None:  # for the provider to refuse
+            yield item
+            continue
+        written = _with_plain_ids(_without(message, _OTHERS))
         parts = sequence(message.get("content"))
         if parts is not None:
             written["content"] = [
@@ -53,24 +86,58 @@ def _messages(messages: list[Any]) -> Iterator[dict[str, Any]]:
         yield {"role": "user", "content": moved}
 
 
-def _texts_only(result: dict[str, Any]) -> list[dict[str, Any]]:
+def _texts_only(result: dict[str, Any]) -> list[object]:
     """Leave the text of a result in it, and give back its other parts."""
     parts = sequence(result.get("content"))
     if parts is None:
         result["content"] = result.get("content") or ""
         return []
-    texts = [part["text"] for part in parts if isinstance(part.get("text"), str)]
-    result["content"] = "\n".join(texts)
-    return [part for part in parts if part.get("type") != "text"]
+    result["content"] = "\n".join(text for part in parts if (text := _text(part)) is not None)
+    return [part for part in parts if _text(part) is None]
 
 
-def _part(item: object, where: str) -> dict[str, Any]:
-    if isinstance(item, str):
-        return {"type": "text", "text": item}
-    part = mapping(item) or {}
+def _text(item: object) -> str | None:
+    """Text of a part; None = it is another kind of part."""
+    text = item if isinstance(item, str) else (mapping(item) or {}).get("text")
+    return text if isinstance(text, str) else None
+
+
+def _part(item: object, where: str) -> object:
+    part = mapping(item)
+    if part is None:
+        return item
     if "file_url" in (mapping(part.get("file")) or {}):
         invalid(f"`{where}` is a file that this model cannot fetch.", where, "unsupported_content")
     return _without(part, ("cache_control",))
+
+
+def _tool(item: object) -> object:
+    tool = mapping(item)
+    if tool is None:
+        return item
+    written = _without(tool, ("cache_control",))
+    if function := mapping(tool.get("function")):
+        written["function"] = _without(function, ("cache_control",))
+    return written
+
+
+def _with_plain_ids(message: dict[str, Any]) -> dict[str, Any]:
+    """Ids as their providers gave them: OpenAI takes none longer than 40 characters."""
+    if isinstance(ident := message.get("tool_call_id"), str):
+        message["tool_call_id"] = signatures.find(ident)[0]
+    if calls := sequence(message.get("tool_calls")):
+        message["tool_calls"] = [_call(call) for call in calls]
+    return message
+
+
+def _call(item: object) -> object:
+    call = mapping(item)
+    if call is None:
+        return item
+    written = _without(call, ("extra_content", "cache_control"))
+    if isinstance(ident := call.get("id"), str):
+        written["id"] = signatures.find(ident)[0]
+    return written
 
 
 def _without(value: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:

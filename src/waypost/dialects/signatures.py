@@ -11,7 +11,9 @@ import re
 import zlib
 from typing import Final
 
-_MARK: Final = "__thought__"
+MARK: Final = "__thought__"
+"""Between the two."""
+
 _CHECK: Final = 8
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]+={0,2}", re.ASCII)
 _TO_URL: Final = str.maketrans("+/", "-_")
@@ -26,12 +28,12 @@ def is_signature(value: object) -> bool:
 def hide(ident: str, signature: str) -> str:
     """The id with a signature in it, which is base64."""
     text = signature.rstrip("=").translate(_TO_URL)
-    return f"{ident}{_MARK}{zlib.crc32(text.encode('ascii')):08x}{text}"
+    return f"{ident}{MARK}{zlib.crc32(text.encode('ascii')):08x}{text}"
 
 
 def find(ident: str) -> tuple[str, str | None]:
     """The id as the provider knows it, and the signature hidden in it, if it is whole."""
-    plain, mark, rest = ident.rpartition(_MARK)
+    plain, mark, rest = ident.rpartition(MARK)
     if not mark:
         return ident, None
     check, text = rest[:_CHECK], rest[_CHECK:]

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from waypost.dialects.openai_plain import write_request
+from waypost.dialects.openai_plain import plain_request, write_request
+from waypost.dialects.signatures import hide
 from waypost.errors import RequestError
 
 ASK = {"role": "user", "content": "hi"}
@@ -66,6 +67,97 @@ def test_a_file_of_which_only_the_address_is_known_is_refused() -> None:
     assert (refused.value.status, refused.value.param) == (400, "messages[0].content[0]")
 
 
-def test_odd_requests_crash_nothing() -> None:
-    assert write(7, None, {"role": "tool", "content": [7, "x"]})["messages"][2]["content"] == "x"
-    assert json.loads(write_request({"tools": 7})) == {"tools": 7, "messages": []}
+def test_odd_requests_crash_nothing_and_are_the_providers_to_refuse() -> None:
+    odd = {"role": "tool", "content": [7, "x"]}
+    assert write(7, None, odd)["messages"] == [
+        7,
+        None,
+        {"role": "tool", "content": "x"},
+        {"role": "user", "content": [7]},
+    ]
+    fields = {"tools": [7, {"function": 7}, {}], "messages": {"role": "tool"}, "cache_control": 7}
+    assert json.loads(write_request(fields)) == {
+        "tools": [7, {"function": 7}, {}],
+        "messages": {"role": "tool"},
+    }
+    calls = [7, {"id": 7}, {"id": "a__thought__"}]
+    assert write({"tool_calls": calls, "tool_call_id": 7})["messages"] == [
+        {"tool_calls": [7, {"id": 7}, {"id": "a"}], "tool_call_id": 7}
+    ]
+
+
+def test_signatures_leave_the_ids_of_calls_and_their_results() -> None:
+    ident = hide("call_1", "c2ln")
+    google = {"extra_content": {"google": {"thought_signature": "c2ln"}}}
+    call = {"id": ident, "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    found = write(
+        {"role": "assistant", "content": None, "tool_calls": [call | google], **google, "images": [IMAGE]},
+        {"role": "tool", "tool_call_id": ident, "content": "x"},
+    )
+    assert found["messages"] == [
+        {"role": "assistant", "content": None, "tool_calls": [call | {"id": "call_1"}]},
+        {"role": "tool", "tool_call_id": "call_1", "content": "x"},
+    ]
+
+
+def test_a_mark_of_a_function_goes() -> None:
+    function = {"name": "f", "parameters": {"properties": {"cache_control": {}}}}
+    found = write(ASK, tools=[{"type": "function", "function": function | MARK}])
+    assert found["tools"] == [{"type": "function", "function": function}]
+
+
+# --- bodies as they came ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"messages": [{"role":"user","content":"hi"}] , "temperature":1.10}',
+        b'{"messages":[{"role":"tool","tool_call_id":"a","content":"x"}]}',
+        b'{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:"}}]}]}',
+        b"",
+        b"no json",
+        b'"cache_control"',
+        b'[{"cache_control":1}]',
+    ],
+)
+def test_a_body_that_has_nothing_of_it_is_the_same_object(body: bytes) -> None:
+    assert plain_request(body) is body
+
+
+def test_a_body_that_has_some_of_it_is_written_without_and_keeps_its_digits() -> None:
+    body = b'{"temperature":1.10,"messages":[{"role":"user","content":"\\ud800","cache_control":{}}]}'
+    assert plain_request(body) == (b'{"temperature":1.10,"messages":[{"role":"user","content":"\\ud800"}]}')
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"role": "assistant", "content": "a", "thinking_blocks": []},
+        {"role": "assistant", "content": "a", "reasoning_content": "b"},
+        {"role": "assistant", "content": "a", "native_blocks": []},
+        {"role": "tool", "tool_call_id": "a", "content": "b", "is_error": True},
+        {"role": "tool", "tool_call_id": "a", "content": [IMAGE]},
+        {"role": "tool", "tool_call_id": hide("a", "c2ln"), "content": "b"},
+    ],
+)
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
+def test_the_look_at_the_bytes_finds_all_that_is_taken_out(
+    message: dict[str, Any], separators: tuple[str, str]
+) -> None:
+    body = json.dumps({"messages": [ASK, message]}, separators=separators).encode()
+    assert plain_request(body) == write_request(json.loads(body)) != body
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"a":"cache_control","cache_control":', b'{"a":' + b"[" * 100_000 + b'"is_error"']
+)
+def test_a_body_that_cannot_be_read_is_refused(body: bytes) -> None:
+    with pytest.raises(RequestError) as refused:
+        plain_request(body)
+    assert (refused.value.status, refused.value.code) == (400, "invalid_json")
+
+
+def test_text_that_only_speaks_of_it_stays() -> None:
+    body = json.dumps({"messages": [{"role": "user", "content": 'what is "cache_control"?'}]}).encode()
+    assert plain_request(body) is body
