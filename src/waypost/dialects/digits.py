@@ -38,7 +38,7 @@ def loads(text: str | bytes) -> object:
     if isinstance(text, bytes):
         text = text.decode()
     try:
-        return json.loads(text, parse_float=Digits, parse_int=_whole, parse_constant=_not_json)
+        return json.loads(text, parse_float=Digits, parse_int=whole, parse_constant=_not_json)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
 
@@ -72,7 +72,8 @@ def _plain(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
-def _whole(text: str) -> int | Digits:
+def whole(text: str) -> int | Digits:
+    """A whole number as `loads` has it."""
     return int(text) if len(text) <= _MAX_INT else Digits(text)
 
 

@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, NoReturn, cast
 
-from waypost.dialects.spans import MAX_MEMBERS, check_size, top_level
-from waypost.dialects.texts import Texts, too_complex
+from waypost.dialects.spans import top_level
+from waypost.dialects.strict import load, one_case
+from waypost.dialects.texts import Texts
 from waypost.errors import RequestError
 from waypost.request.chat import ChatRequest, Dialect, Identity, Message, Part, PartKind
 
@@ -43,7 +44,6 @@ _READ: Final = frozenset(
     }
 )
 """Keys whose values are understood, not only read."""
-_NAMED: Final = re.compile(r"\w{1,40}", re.ASCII)
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -59,7 +59,8 @@ def parse(
     Raises:
         RequestError: 400 in every case; `param` names the field.
     """
-    document = _load(body)
+    document = load(body)
+    one_case(document, _READ)
     model = document.get("model")
     if not isinstance(model, str) or not model or _SURROGATE.search(model):
         _invalid("`model` must be a non-empty string.", "model", missing=model is None)
@@ -87,58 +88,7 @@ def parse(
     )
 
 
-# --- JSON, strictly ---------------------------------------------------------------------------------------
-
-
-def _load(body: bytes) -> dict[str, Any]:
-    try:
-        text = body.decode()
-    except UnicodeDecodeError as wrong:
-        message = f"The request body is not UTF-8 (byte {wrong.start})."
-        raise RequestError(message, 400, "invalid_encoding") from wrong
-    if text.startswith("\ufeff") or "\0" in text[:4]:
-        raise RequestError(
-            "The request body must be UTF-8 without a byte order mark.", 400, "invalid_encoding"
-        )
-    check_size(body)
-    try:
-        document = json.loads(text, object_pairs_hook=_unique, parse_constant=_not_json, parse_int=float)
-    except json.JSONDecodeError as wrong:
-        message = (
-            f"The request body is not valid JSON: {wrong.msg} at line {wrong.lineno} column {wrong.colno}."
-        )
-        raise RequestError(message, 400, "invalid_json") from wrong
-    except RecursionError as wrong:
-        raise too_complex() from wrong
-    found = _object(document)
-    if found is None:
-        raise RequestError("The request body must be a JSON object.", 400, "invalid_json")
-    if len(found) > MAX_MEMBERS:
-        raise too_complex()
-    _exact(found)
-    return found
-
-
-def _exact(names: Iterable[str]) -> None:
-    """Refuse `Messages`: servers written in Go take it for `messages`, and here it was only read as text."""
-    for name in names:
-        if name not in _READ and (meant := name.casefold()) in _READ:
-            message = f"A key differs from {meant!r} only in case; two readers could take different values."
-            raise RequestError(message, 400, "duplicate_key", meant)
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        seen: set[str] = set()
-        twice = next(name for name, _ in pairs if name in seen or seen.add(name))
-        message = "The request body has a key twice in one object; two readers could take different values."
-        raise RequestError(message, 400, "duplicate_key", twice if _NAMED.fullmatch(twice) else None)
-    return found
-
-
-def _not_json(constant: str) -> NoReturn:
-    raise RequestError(f"{constant} is not a JSON number.", 400, "invalid_json")
+# --- reading values --------------------------------------------------------------------------------------
 
 
 def _object(value: object) -> dict[str, Any] | None:
@@ -167,7 +117,7 @@ def _message(value: object, where: str, texts: Texts) -> Message:
     message = _object(value)
     if message is None:
         _invalid(f"`{where}` must be an object.", where)
-    _exact(message)
+    one_case(message, _READ)
     role = message.get("role")
     if not isinstance(role, str) or not role:
         _invalid(f"`{where}.role` must be a non-empty string.", f"{where}.role")
@@ -196,7 +146,7 @@ def _part(value: object, where: str, texts: Texts) -> Iterator[Part]:
     part = _object(value)
     if part is None or not isinstance(part.get("type"), str):
         _invalid(f"`{where}` must be an object with a `type`.", where)
-    _exact(part)
+    one_case(part, _READ)
     kind = part["type"]
     if kind not in _TEXT:
         yield Part(_MEDIA.get(kind, "unknown"), "", where)
@@ -272,7 +222,7 @@ def completion(
         {**head, "choices": [_delta({"content": text}, None)]},
         {**head, "choices": [_delta({}, reason)]},
     ]
-    if _wants_usage(request):
+    if wants_usage(request):
         chunks = [{**chunk, "usage": None} for chunk in chunks]
         chunks.append({**head, "choices": [], "usage": usage})
     events = (*map(_dump, chunks), b"[DONE]")
@@ -283,7 +233,8 @@ def _delta(delta: dict[str, str], reason: str | None) -> dict[str, object]:
     return {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
 
 
-def _wants_usage(request: ChatRequest) -> bool:
+def wants_usage(request: ChatRequest) -> bool:
+    """Whether a stream is to end with what it used."""
     options = _member(request, "stream_options")
     return options is not None and options.get("include_usage") is True
 
