@@ -86,12 +86,12 @@ class Closed(Exception):  # noqa: N818  control flow of this file, not an error
     """A behaviour is done with the connection."""
 
 
-def _head(status: int, headers: dict[str, str]) -> bytes:
+def head(status: int, headers: dict[str, str]) -> bytes:
     lines = [f"HTTP/1.1 {status} Scripted", *(f"{name}: {value}" for name, value in headers.items())]
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
-def _chunk(data: bytes) -> bytes:
+def chunk(data: bytes) -> bytes:
     return b"%x\r\n%s\r\n" % (len(data), data)
 
 
@@ -126,7 +126,7 @@ def respond(status: int, body: bytes, content_type: str = "application/json", **
     async def behaviour(exchange: Exchange) -> None:
         fixed = {"content-type": content_type, "content-length": str(len(body))}
         extra = {name.replace("_", "-"): value for name, value in headers.items()}
-        await exchange.send(_head(status, fixed | extra) + body)
+        await exchange.send(head(status, fixed | extra) + body)
 
     return behaviour
 
@@ -149,12 +149,12 @@ def stream(
     """SSE, one event per text; `gate(n)` is awaited before event n is sent."""
 
     async def behaviour(exchange: Exchange) -> None:
-        await exchange.send(_head(200, _SSE))
+        await exchange.send(head(200, _SSE))
         for number, text in enumerate(texts):
             if gate:
                 await gate(number)
-            await exchange.send(_chunk(event(text)))
-        await exchange.send(_chunk(event("", "stop")) + _chunk(DONE) + _chunk(b""))
+            await exchange.send(chunk(event(text)))
+        await exchange.send(chunk(event("", "stop")) + chunk(DONE) + chunk(b""))
 
     return behaviour
 
@@ -191,7 +191,7 @@ async def silent(exchange: Exchange) -> None:
 
 async def stalls_after_headers(exchange: Exchange) -> None:
     """Response headers, then nothing."""
-    await exchange.send(_head(200, _SSE))
+    await exchange.send(head(200, _SSE))
     await exchange.until_gone()
     raise Closed
 
@@ -200,7 +200,7 @@ def stalls_mid_stream(texts: Sequence[str]) -> Behaviour:
     """Some events, then nothing, until the peer gives up."""
 
     async def behaviour(exchange: Exchange) -> None:
-        await exchange.send(_head(200, _SSE) + b"".join(_chunk(event(text)) for text in texts))
+        await exchange.send(head(200, _SSE) + b"".join(chunk(event(text)) for text in texts))
         await exchange.until_gone()
         raise Closed
 
@@ -211,7 +211,7 @@ def cuts_mid_stream(texts: Sequence[str], gate: Callable[[int], Awaitable[None]]
     """Some events, then (once `gate` opens) the connection is closed without the final chunk."""
 
     async def behaviour(exchange: Exchange) -> None:
-        await exchange.send(_head(200, _SSE) + b"".join(_chunk(event(text)) for text in texts))
+        await exchange.send(head(200, _SSE) + b"".join(chunk(event(text)) for text in texts))
         if gate:
             await gate(len(texts))
         exchange.writer.close()
@@ -227,10 +227,8 @@ def burst(size: int) -> Behaviour:
 
 def stream_burst(size: int) -> Behaviour:
     """An SSE stream of at least `size` bytes in 1 KB events, written at once."""
-    one = _chunk(event("y" * 1024))
-    whole = (
-        _head(200, _SSE) + one * (size // 1024 + 1) + _chunk(event("", "stop")) + _chunk(DONE) + _chunk(b"")
-    )
+    one = chunk(event("y" * 1024))
+    whole = head(200, _SSE) + one * (size // 1024 + 1) + chunk(event("", "stop")) + chunk(DONE) + chunk(b"")
 
     async def behaviour(exchange: Exchange) -> None:
         await exchange.send(whole)

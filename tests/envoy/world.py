@@ -4,6 +4,7 @@ A text chooses its chain: `chain("out1", "in2")` is a word that a rule routes to
 is internal, `out*` external; `indead` and `outdead` refuse every connection.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
@@ -207,4 +208,106 @@ def semantic(world: World, **settings: Any) -> dict[str, Any]:
         ],
         "default_model": model("out3"),
         **settings,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A provider of a kind; unequal to the others in whatever could leak from one attempt into the next.
+
+    Attributes:
+        path: of its base URL.
+        wire: what it calls its model.
+        extra: more of its block in the file.
+    """
+
+    kind: str
+    path: str
+    key: str
+    wire: str
+    zone: str = "external"
+    extra: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def dialect(self) -> str:
+        """What it speaks: `openai`, `anthropic` or `gemini`."""
+        return self.kind if self.kind in {"anthropic", "gemini"} else "openai"
+
+    @property
+    def key_header(self) -> tuple[str, str]:
+        """How it wants to see its key."""
+        names = {"anthropic": "x-api-key", "gemini": "x-goog-api-key", "azure_openai": "api-key"}
+        name = names.get(self.kind)
+        return (name, self.key) if name else ("authorization", f"Bearer {self.key}")
+
+
+MIXED = {
+    "openai1": Site(
+        "openai",
+        "/v1",
+        "sk-of-openai1-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "gpt-4o",
+        extra=(("organization", "org-of-openai1"), ("project", "project-of-openai1")),
+    ),
+    "openai2": Site(
+        "openai", "/openai2/a/longer/prefix/v1", "sk-of-openai2", "gpt-4.1-mini-2025-04-14", "eu"
+    ),
+    "claude1": Site("anthropic", "/v1", "sk-ant-of-claude1-bbbbbbbbbbbb", "claude-sonnet-4-5"),
+    "claude2": Site("anthropic", "/claude2/v1", "sk-ant-of-claude2", "claude-haiku-4-5-20251001", "eu"),
+    "gemini1": Site("gemini", "/v1beta", "AIza-of-gemini1-cccccccccccccccccccccc", "gemini-2.5-flash"),
+    "gemini2": Site("gemini", "/gemini2/v1beta", "AIza-of-gemini2", "gemini-3-pro-preview", "eu"),
+    "azure": Site("azure_openai", "/openai/v1", "key-of-azure-ddddddd", "deployment-of-azure"),
+}
+"""Providers of the mixed world; those that end in 2 stand in the zone `eu`."""
+
+FIRST = {"openai": "openai1", "anthropic": "claude1", "gemini": "gemini1"}
+SECOND = {"openai": "openai2", "anthropic": "claude2", "gemini": "gemini2"}
+"""By dialect: who fails, and who answers then."""
+
+DIALECT_PAIRS = tuple((FIRST[a], SECOND[b]) for a in FIRST for b in SECOND)
+"""Every ordered pair of dialects, a dialect with itself included."""
+
+DEAD = {f"{name}dead": name for name in FIRST.values()}
+"""Providers that refuse every connection, each like another one but for its address."""
+
+EU_CHAIN = ("openai2", "claude2", "gemini2")
+
+
+def over(*providers: str) -> str:
+    """A word that a rule routes along these providers of the mixed world."""
+    return f"over{''.join(providers)}"
+
+
+def _mixed_chains() -> Iterator[tuple[str, ...]]:
+    yield from ((name,) for name in MIXED)
+    yield from permutations(MIXED, 2)
+    yield from permutations(FIRST.values(), 3)
+    yield from ((dead, name) for dead in DEAD for name in SECOND.values())
+    yield from ((name,) for name in DEAD)
+
+
+def mixed(world: World) -> dict[str, Any]:
+    """The file of the mixed world, without addresses and folders."""
+    sites = MIXED | {dead: MIXED[name] for dead, name in DEAD.items()}
+    providers = {
+        name: {
+            "kind": site.kind,
+            "base_url": f"http://127.0.0.1:{world.dead.get(name) or world[name].port}{site.path}",
+            "api_key": site.key,
+            "zone": site.zone,
+            **dict(site.extra),
+        }
+        for name, site in sites.items()
+    }
+    return {
+        "providers": providers,
+        "models": {model(name): {"provider": name, "name": site.wire} for name, site in sites.items()},
+        "routing_rules": [
+            _route("kept-in-eu", "europeonly", EU_CHAIN, boundary="eu"),
+            *(
+                _route(over(*chain_), over(*chain_), chain_, boundary=["external", "eu"])
+                for chain_ in _mixed_chains()
+            ),
+        ],
+        "default_model": model("openai1"),
     }
