@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from textwrap import dedent
-from typing import Any, TypeVar, dataclass_transform
+from typing import Annotated, Any, TypeVar, dataclass_transform
 
-from pydantic import ConfigDict, GetJsonSchemaHandler, TypeAdapter
+from pydantic import ConfigDict, Field, GetJsonSchemaHandler, TypeAdapter
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 T = TypeVar("T")
+
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+"""A finite number, 0 or more."""
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)

@@ -26,7 +26,7 @@ NAMES = tuple(KNOWN)
 often = settings(max_examples=200)
 
 units = st.floats(0, 1)
-prices = st.builds(Price, st.floats(0, 100), st.floats(0, 100))
+prices = st.builds(Price, input=st.floats(0, 100), output=st.floats(0, 100))
 profiles = st.builds(
     Profile,
     st.none() | st.integers(0, 5000),
@@ -161,7 +161,9 @@ def test_scored_never_moves_a_model_back_that_got_better_cheaper_or_faster(
         case "score":
             subject = replace(subject, score=data.draw(st.floats(score, 3)))
         case "price":
-            cheaper = Price(data.draw(st.floats(0, price.input)), data.draw(st.floats(0, price.output)))
+            cheaper = Price(
+                input=data.draw(st.floats(0, price.input)), output=data.draw(st.floats(0, price.output))
+            )
             subject = replace(subject, profile=Profile(price=cheaper))
         case "latency":
             faster = Live(data.draw(st.floats(0, 10)), 0.5, 50, 300.0)

@@ -632,7 +632,7 @@ class TestChoice:
 
     def test_nobody_within_limits_is_not(self) -> None:
         tight = Scored(limits=Limits(max_price_usd=1))
-        dear = Profile(price=Price(100, 100))
+        dear = Profile(price=Price(input=100, output=100))
         made = self.chosen(self.among("gpt", "claude", "onprem", profile=dear, method=tight))
         outcome = drive(route(made, ANYTHING), FakeEncoder())
         assert isinstance(outcome, Refuse)

@@ -292,8 +292,8 @@ def test_why_a_model_thinks_is_told(use: Use, encoder: dict[str, Any], clause: s
 
 def test_every_candidate_is_told_with_its_score_or_why_it_is_out() -> None:
     profiles = {
-        "outside": Profile(price=Price(1, 1)),
-        "other": Profile(price=Price(9, 9), capabilities=Capabilities(streaming=False)),
+        "outside": Profile(price=Price(input=1, output=1)),
+        "other": Profile(price=Price(input=9, output=9), capabilities=Capabilities(streaming=False)),
     }
     made = shaped()
     rule_ = dataclasses.replace(made.rules[-1], action=route_to("outside", "other"))

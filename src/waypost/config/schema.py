@@ -27,6 +27,7 @@ from waypost.selection.capabilities import Capabilities, Capability
 from waypost.selection.methods import METHODS
 from waypost.selection.sticky import Sticky
 from waypost.signals.base import Signal
+from waypost.usage import Price
 
 PLANNED_KINDS: Final = ("anthropic", "gemini", "azure_openai")
 GROUPS: Final = ("all_of", "any_of", "none_of")
@@ -90,17 +91,6 @@ class Provider:
 
 
 @configurable
-class Price:
-    """Price in US dollars per million tokens."""
-
-    input: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-    """Of what is sent."""
-
-    output: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-    """Of what comes back."""
-
-
-@configurable
 class Model:
     """A logical model: the name that clients and rules use for a model at a provider."""
 
@@ -114,7 +104,7 @@ class Model:
     """For people."""
 
     price: Price | None = None
-    """What it costs; the methods `scored` and `cheapest_above` weigh it."""
+    """What it costs: answers are charged by it, and the methods `scored` and `cheapest_above` weigh it."""
 
     reasoning_family: Text | None = None
     """How it is told to think: a name of `reasoning_families`, or of a built-in family such as `qwen3`."""

@@ -20,7 +20,7 @@ from waypost.mutations.shape import Shape
 from waypost.mutations.target import Use
 from waypost.mutations.tools import Catalogue, ToolSettings
 from waypost.selection.base import Candidate, Method
-from waypost.selection.capabilities import Price, Profile
+from waypost.selection.capabilities import Profile
 from waypost.selection.choosing import Choosing
 from waypost.selection.methods import METHODS
 from waypost.selection.static import Static
@@ -154,8 +154,7 @@ class Shapes:
     def profile(self, name: str) -> Profile:
         """What the file says about an endpoint."""
         block = self.book.blocks[name]
-        price = Price(block.price.input, block.price.output) if block.price else None
-        return Profile(block.context_window, block.max_output_tokens, block.capabilities, price)
+        return Profile(block.context_window, block.max_output_tokens, block.capabilities, block.price)
 
     def _shape(
         self, block: schema.Shaping, path: Path, labels: Sequence[str], uses: Mapping[str, Use]

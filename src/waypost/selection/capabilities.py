@@ -13,6 +13,7 @@ from waypost.configurable import configurable
 from waypost.dialects.spans import top_level
 from waypost.errors import RequestError
 from waypost.request.chat import ChatRequest, PartKind
+from waypost.usage import Price
 
 Capability = Literal["tools", "images", "audio", "files", "json_schema", "streaming", "web_search"]
 
@@ -50,18 +51,6 @@ class Capabilities:
 
 
 _UNSAID: Final = Capabilities()
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """US dollars per million tokens."""
-
-    input: float
-    output: float
-
-    def cost_usd(self, prompt_tokens: float, output_tokens: float) -> float:
-        """Of a request and its answer."""
-        return (prompt_tokens * self.input + output_tokens * self.output) / 1e6
 
 
 @dataclass(frozen=True, slots=True)

@@ -410,7 +410,7 @@ class TestChoice:
         )
         found = choice(tmp_path, more=models, endpoint="small")
         (candidate,) = found.candidates
-        assert candidate.profile == Profile(1000, 10, Capabilities(tools=False), Price(1, 2))
+        assert candidate.profile == Profile(1000, 10, Capabilities(tools=False), Price(input=1, output=2))
 
     def test_candidates_of_a_rule_keep_its_order_scores_and_shares(self, tmp_path: Path) -> None:
         picks = "[outside, {model: outside-too, score: 0.7, percent: 10}]"

@@ -58,7 +58,7 @@ def test_unknown_key_suggests_one_of_its_own_block() -> None:
 
 def test_unknown_key_far_from_all_lists_what_is_known() -> None:
     _, problems = told(schema.Price, "{input: 1, output: 1, zzz: 1}")
-    assert problems == [("zzz", "unknown key 'zzz'", "known: input, output")]
+    assert problems == [("zzz", "unknown key 'zzz'", "known: input, output, cached_input, cache_write")]
 
 
 def test_all_faults_of_a_block_come_at_once() -> None:

@@ -152,8 +152,8 @@ def test_everything_lacking_is_named_with_figures() -> None:
 
 
 def test_cost_is_in_dollars_and_prices_per_million_tokens() -> None:
-    assert Price(3.0, 15.0).cost_usd(1_000_000, 0) == 3.0
-    assert Price(3.0, 15.0).cost_usd(1000, 400) == pytest.approx(0.009)
+    assert Price(input=3.0, output=15.0).cost_usd(1_000_000, 0) == 3.0
+    assert Price(input=3.0, output=15.0).cost_usd(1000, 400) == pytest.approx(0.009)
 
 
 def test_the_block_is_strict_and_describes_every_capability() -> None:

@@ -8,9 +8,9 @@ from waypost.selection.figures import Limits
 from waypost.testing.policies import endpoints
 
 KNOWN = endpoints({"small": "external", "middle": "external", "large": "external"})
-SMALL = Candidate(KNOWN["small"], Profile(price=Price(1, 1)), 0.5)
-MIDDLE = Candidate(KNOWN["middle"], Profile(price=Price(2, 2)), 0.7)
-LARGE = Candidate(KNOWN["large"], Profile(price=Price(10, 10)), 0.95)
+SMALL = Candidate(KNOWN["small"], Profile(price=Price(input=1, output=1)), 0.5)
+MIDDLE = Candidate(KNOWN["middle"], Profile(price=Price(input=2, output=2)), 0.7)
+LARGE = Candidate(KNOWN["large"], Profile(price=Price(input=10, output=10)), 0.95)
 ALL = [LARGE, MIDDLE, SMALL]
 
 
@@ -98,7 +98,11 @@ def test_it_reads_the_complexity_head_and_says_at_what_difficulty() -> None:
         (CheapestAbove(), ALL, []),
         (CheapestAbove(quality=0), ALL, ["error"]),
         (CheapestAbove(quality=1.5), ALL, ["error"]),
-        (CheapestAbove(), [Candidate(KNOWN["small"], Profile(price=Price(1, 1)), 80)], ["error"]),
+        (
+            CheapestAbove(),
+            [Candidate(KNOWN["small"], Profile(price=Price(input=1, output=1)), 80)],
+            ["error"],
+        ),
         (CheapestAbove(), [Candidate(KNOWN["small"])], ["warning", "warning"]),
         (CheapestAbove(limits=Limits(max_cost_usd=-1)), ALL, ["error"]),
     ],

@@ -41,18 +41,18 @@ def test_cost_counts_the_prompt_and_a_typical_answer_or_a_shorter_one(
     prompt: int, wanted: int | None, cost: float
 ) -> None:
     facts = Facts(prompt_tokens=prompt, output_tokens=wanted)
-    assert cost_usd(candidate(price=Price(3, 15)), facts) == pytest.approx(cost)
+    assert cost_usd(candidate(price=Price(input=3, output=15)), facts) == pytest.approx(cost)
 
 
 def test_the_price_is_that_of_the_mix() -> None:
     facts = Facts(prompt_tokens=1200, output_tokens=400)
-    assert price_usd(candidate(price=Price(2, 10)), facts) == pytest.approx(4.0)
+    assert price_usd(candidate(price=Price(input=2, output=10)), facts) == pytest.approx(4.0)
 
 
 def test_without_a_price_nothing_is_said_of_cost() -> None:
     assert cost_usd(candidate(), Facts()) is None
     assert price_usd(candidate(), Facts()) is None
-    assert cost_usd(candidate(price=Price(0, 0)), Facts()) == 0
+    assert cost_usd(candidate(price=Price(input=0, output=0)), Facts()) == 0
 
 
 def test_live_figures_count_from_enough_attempts_on() -> None:
@@ -94,7 +94,7 @@ def test_scores_are_used_as_they_are_up_to_one(scores: list[float | None], share
 
 
 def test_limits_name_the_figure_that_breaks_them() -> None:
-    dear = candidate(price=Price(10, 50))
+    dear = candidate(price=Price(input=10, output=50))
     facts = Facts(prompt_tokens=10_000, live=lately(2.5, 0.25).live)
     assert Limits(max_cost_usd=0.1).over(dear, facts) == "costs about 0.12 USD, limit 0.1"
     assert Limits(max_price_usd=5).over(dear, facts) == "costs 11.5 USD per million tokens, limit 5"
@@ -106,7 +106,7 @@ def test_limits_name_the_figure_that_breaks_them() -> None:
 def test_a_limit_may_be_reached() -> None:
     facts = Facts(prompt_tokens=600, output_tokens=400, live=lately(2.0, 0.1).live)
     within = Limits(max_cost_usd=0.01, max_price_usd=10, max_first_token_seconds=2, max_error_rate=0.1)
-    tested = candidate(price=Price(10, 10))
+    tested = candidate(price=Price(input=10, output=10))
     assert within.over(tested, facts) == ""
     assert within.over_live(tested, facts) == ""
 
@@ -122,7 +122,7 @@ def test_what_is_unknown_breaks_no_limit() -> None:
 
 def test_no_limits_limit_nothing() -> None:
     facts = Facts(prompt_tokens=10**9, live=lately(99.0, 1.0).live)
-    assert Limits().over(candidate(price=Price(100, 100)), facts) == ""
+    assert Limits().over(candidate(price=Price(input=100, output=100)), facts) == ""
     assert Limits().over_live(candidate(), facts) == ""
 
 
@@ -137,13 +137,15 @@ def test_no_limits_limit_nothing() -> None:
     ],
 )
 def test_limits_out_of_range_are_errors(name: str, value: float) -> None:
-    priced = [candidate(price=Price(1, 1))]
+    priced = [candidate(price=Price(input=1, output=1))]
     found = list(Limits(**{name: value}).lint(priced))
     assert [(lint.field, lint.severity) for lint in found] == [(f"limits.{name}", "error")]
 
 
 def test_a_limit_on_money_wants_prices() -> None:
-    (found,) = Limits(max_cost_usd=1).lint([candidate("a"), candidate("b", Price(1, 1)), candidate("c")])
+    (found,) = Limits(max_cost_usd=1).lint(
+        [candidate("a"), candidate("b", Price(input=1, output=1)), candidate("c")]
+    )
     assert found.severity == "warning"
     assert found.message == "the price of 'a', 'c' is not known"
     assert not list(Limits(max_error_rate=0.1).lint([candidate()]))

@@ -30,7 +30,7 @@ def eliminated(selection: Selection) -> dict[str, str]:
 
 BLIND = Profile(capabilities=Capabilities(images=False))
 SMALL = Profile(context_window=1000)
-DEAR = Profile(price=Price(100, 100))
+DEAR = Profile(price=Price(input=100, output=100))
 
 
 def test_methods_are_found_by_the_type_of_their_block() -> None:

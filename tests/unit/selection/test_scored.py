@@ -8,8 +8,8 @@ from waypost.selection.scored import Scored, Weights
 from waypost.testing.policies import endpoints
 
 KNOWN = endpoints({"small": "external", "large": "external", "own": "internal"})
-SMALL = Candidate(KNOWN["small"], Profile(price=Price(0.5, 0.5)), 0.6)
-LARGE = Candidate(KNOWN["large"], Profile(price=Price(2, 2)), 0.9)
+SMALL = Candidate(KNOWN["small"], Profile(price=Price(input=0.5, output=0.5)), 0.6)
+LARGE = Candidate(KNOWN["large"], Profile(price=Price(input=2, output=2)), 0.9)
 OWN = Candidate(KNOWN["own"])
 LIVE = {"small": Live(0.5, 0.0, 50, 300.0), "large": Live(2.0, 0.5, 50, 300.0)}
 FACTS = Facts(prompt_tokens=1000, live=LIVE)
