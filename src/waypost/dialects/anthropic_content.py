@@ -17,6 +17,7 @@ _IMAGES: Final = {
     "image/gif": "image/gif",
     "image/webp": "image/webp",
 }
+_LONGEST_HEAD: Final = 300  # of a `data:` URL; what stands in front of its comma
 
 
 def invalid(message: str, param: str, code: str = "invalid_value") -> NoReturn:
@@ -48,7 +49,7 @@ def blocks(content: object, where: str) -> Iterator[dict[str, Any]]:
 def _block(part: dict[str, Any], where: str) -> dict[str, Any] | None:
     match part:
         case {"type": "text", "text": str(text)} | {"type": "refusal", "refusal": str(text)}:
-            return {"type": "text", "text": text} if text.strip() else None
+            return {"type": "text", "text": text} if text and not text.isspace() else None
         case {"type": "image_url", "image_url": {"url": str(url)}} | {
             "type": "image_url",
             "image_url": str(url),
@@ -108,11 +109,11 @@ def _is_web(url: str) -> bool:
 
 def _data_url(url: str, where: str) -> tuple[str, str]:
     """Media type, in lower case and without parameters, and base64."""
-    head, comma, data = url.partition(",")
-    kind, _, parameters = head[5:].partition(";")
-    if not comma or head[:5].lower() != "data:" or not parameters.lower().endswith("base64"):
+    comma = max(0, url.find(",", 0, _LONGEST_HEAD))
+    kind, _, parameters = url[5:comma].partition(";")
+    if url[:5].lower() != "data:" or not parameters.lower().endswith("base64"):
         invalid(f"`{where}` must be a web address or a base64 `data:` URL.", where)
-    return kind.strip().lower(), data
+    return kind.strip().lower(), url[comma + 1 :]
 
 
 def marked(blocks: list[dict[str, Any]], source: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -4,7 +4,9 @@
 """
 
 import json
-from typing import Any, Final, NoReturn, Self, cast
+from collections.abc import Callable
+from json.encoder import encode_basestring
+from typing import Final, NoReturn, Self, cast
 
 _MAX_INT: Final = 18
 
@@ -49,23 +51,37 @@ def dumps(value: object) -> str:
     Raises:
         ValueError: nested deeper than Python writes.
     """
+    out: list[str] = []
     try:
-        return _dumps(value)
+        _write(value, out.append)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
+    return "".join(out)
 
 
-def _dumps(value: object) -> str:
-    if isinstance(value, Verbatim):
-        return value
-    if isinstance(value, Digits):
-        return value.text
-    if isinstance(value, dict):
-        members = cast("dict[str, Any]", value).items()
-        return "{" + ",".join([f"{_plain(name)}:{_dumps(item)}" for name, item in members]) + "}"
-    if isinstance(value, list):
-        return "[" + ",".join([_dumps(item) for item in cast("list[Any]", value)]) + "]"
-    return _plain(value)
+def _write(value: object, add: Callable[[str], None]) -> None:
+    """Write in pieces: megabytes of a picture are copied once, and not once for each level around it."""
+    kind = type(value)
+    if kind is str:
+        add(encode_basestring(cast("str", value)))
+    elif kind is dict:
+        mark = "{"
+        for name, item in cast("dict[str, object]", value).items():
+            add(f"{mark}{encode_basestring(name)}:")
+            _write(item, add)
+            mark = ","
+        add("}" if mark == "," else "{}")
+    elif kind is list:
+        mark = "["
+        for item in cast("list[object]", value):
+            add(mark)
+            _write(item, add)
+            mark = ","
+        add("]" if mark == "," else "[]")
+    elif isinstance(value, Digits):
+        add(value.text)
+    else:
+        add(value if isinstance(value, Verbatim) else _plain(value))
 
 
 def _plain(value: object) -> str:
