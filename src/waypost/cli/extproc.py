@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Callable
 from ipaddress import ip_address
+from pathlib import Path
 
 import click
 
@@ -17,6 +18,7 @@ from waypost.cli.options import config_option, load_or_exit
 from waypost.config.kept import read_kept
 from waypost.config.load import Loaded
 from waypost.errors import EngineError, Exit
+from waypost.observe.metrics import share
 from waypost.runtime import worker
 from waypost.transport.fronts import Front
 
@@ -34,6 +36,12 @@ log = logging.getLogger(__name__)
 @click.option(
     "--parent-fd", type=int, hidden=True, help="Stop when this pipe closes: the supervisor has died."
 )
+@click.option(
+    "--metrics-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    hidden=True,
+    help="Where to count for the supervisor.",
+)
 @click.option("--kept-fd", type=int, hidden=True, help="Where the supervisor keeps the configuration.")
 def extproc(
     config: tuple[str, ...],
@@ -42,6 +50,7 @@ def extproc(
     front: Front | None,
     as_json: bool,
     parent_fd: int | None,
+    metrics_dir: Path | None,
     kept_fd: int | None,
 ) -> None:
     """Serve ext_proc to an Envoy that somebody else runs (`waypost envoy-config` prints its configuration).
@@ -51,6 +60,8 @@ def extproc(
     supervised = parent_fd is not None  # then what is worth saying at every start has been said
     level = logging.WARNING if supervised else logging.INFO
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s")
+    if metrics_dir is not None:
+        share(metrics_dir)
     loaded = load_or_exit(config, quiet=supervised, texts=None if kept_fd is None else read_kept(kept_fd))
     for address in (router, upstream):
         if not _is_local(address):

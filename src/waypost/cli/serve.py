@@ -6,7 +6,7 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ import click
 
 from waypost import demo as showcase
 from waypost.admin.app import create
+from waypost.admin.providers import providers
 from waypost.admin.server import serving
 from waypost.cli import HELP
 from waypost.cli.classifiers import named
@@ -26,11 +27,13 @@ from waypost.config.load import Loaded, load
 from waypost.config.settings import Address, Settings
 from waypost.envoy.binary import find_envoy
 from waypost.envoy.child import Command, EndedError
+from waypost.envoy.control import Control
 from waypost.envoy.folder import FolderError, run_folder
 from waypost.envoy.ports import bind, numeric
 from waypost.envoy.roots import find_ca_file
-from waypost.envoy.supervisor import Plan, Supervisor
+from waypost.envoy.supervisor import METRICS_FOLDER, Plan, Supervisor
 from waypost.errors import ConfigError, Exit, WaypostError
+from waypost.observe.metrics import cooling_seconds, page
 from waypost.policy import Policy
 
 
@@ -96,8 +99,24 @@ def serve(
 
 async def _run(plan: Plan, admin: socket.socket, on_ready: Callable[[], None]) -> None:
     supervisor = Supervisor(plan, os.environ, tell)
-    async with serving(create(supervisor.children, supervisor.not_ready), admin):
+    control, folder = Control(plan.folder / "envoy.sock"), plan.folder / METRICS_FOLDER
+
+    async def how_providers_do() -> Mapping[str, object]:
+        policy = supervisor.policy
+        upstreams = await control.upstreams(policy.providers.values())
+        return providers(policy, upstreams, cooling_seconds(folder, _now()))
+
+    async def metrics() -> bytes:
+        upstreams = await control.upstreams(supervisor.policy.providers.values())
+        return page(folder, upstreams, _now())
+
+    app = create(supervisor.children, supervisor.not_ready, how_providers_do, metrics)
+    async with serving(app, admin):
         await supervisor.run(on_ready)
+
+
+def _now() -> float:
+    return datetime.now(UTC).timestamp()
 
 
 def tell(event: str, **fields: object) -> None:

@@ -1,10 +1,15 @@
 """What the supervisor asks the running Envoy, over its admin socket and through its listener."""
 
 import asyncio
+from collections.abc import Iterable
 from contextlib import suppress
+from http import HTTPStatus
 from pathlib import Path
+from urllib.parse import quote
 
 from waypost.config.settings import Address
+from waypost.observe.upstreams import FILTER, Upstream, read
+from waypost.providers.provider import Provider
 
 ANSWER_SECONDS = 2.0
 """Patience with one question; all of them are answered in milliseconds."""
@@ -26,6 +31,22 @@ class Control:
         _, body = await self._ask("GET", "/stats?filter=^http.main.downstream_rq_active$")
         _, found, number = body.partition(b"downstream_rq_active: ")
         return int(number.split()[0]) if found else 0
+
+    async def upstreams(self, providers: Iterable[Provider]) -> tuple[Upstream, ...]:
+        """How providers do; without those that Envoy does not know, and empty where it cannot be asked."""
+        try:
+            clusters = await self._document("/clusters?format=json")
+            stats = await self._document(f"/stats?format=json&filter={quote(FILTER, safe='')}")
+            return read(providers, clusters, stats)
+        except (OSError, ValueError):  # it starts, stops or is started again
+            return ()
+
+    async def _document(self, path: str) -> bytes:
+        status, body = await self._ask("GET", path)
+        if status != HTTPStatus.OK:
+            msg = f"Envoy answers {status}"
+            raise ValueError(msg)
+        return _dechunked(body)
 
     async def stop_accepting(self) -> None:
         """Take no new connection, and tell clients of the open ones that the next answer is the last."""
@@ -86,3 +107,19 @@ async def _exchange(
         writer.close()
     status = answer.partition(b"\r\n")[0].split()[1:2]
     return (int(status[0]) if status else 0), answer.partition(b"\r\n\r\n")[2]
+
+
+def _dechunked(body: bytes) -> bytes:
+    """What Envoy's admin interface says, which is chunked whatever was asked for.
+
+    Raises:
+        ValueError: it is not, or it is cut.
+    """
+    parts: list[bytes] = []
+    at = 0
+    while size := int(body[at : (end := body.index(b"\r\n", at))], 16):
+        at = end + 2 + size + 2
+        if at > len(body):
+            raise ValueError("cut")
+        parts.append(body[end + 2 : at - 2])
+    return b"".join(parts)

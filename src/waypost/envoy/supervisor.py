@@ -5,6 +5,7 @@ Started together, called ready when traffic would succeed, kept alive, drained a
 
 import asyncio
 import os
+import shutil
 import signal
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -29,6 +30,9 @@ DRAIN_SECONDS: Final = 25.0
 """For requests under way after SIGTERM; Kubernetes kills after 30."""
 
 POLL_SECONDS: Final = 0.02
+
+METRICS_FOLDER: Final = "metrics"
+"""Where the worker counts, inside the run folder."""
 
 _INHERITED: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
 """What Envoy may know of our environment: no provider key is among it."""
@@ -146,6 +150,11 @@ class Supervisor:
             return self._worker.pid is not None
         return await accepts(self._router) and await accepts(self._upstream)
 
+    @property
+    def policy(self) -> Policy:
+        """The one that Envoy and the worker serve; a new one counts from the worker's next start."""
+        return self._policies[0]
+
     def children(self) -> dict[str, dict[str, int | None]]:
         """Process id (None = not running) and restarts of each child."""
         return {c.command.name: {"pid": c.pid, "restarts": c.restarts} for c in self._children()}
@@ -232,6 +241,7 @@ class Supervisor:
 
     def _publish(self) -> None:
         folder = self._plan.folder
+        shutil.rmtree(folder / METRICS_FOLDER, ignore_errors=True)  # of an earlier run
         for kind, documents in publish.first(self._resources):
             publish.put(folder, kind, documents)
         publish.write(
@@ -276,7 +286,8 @@ class Supervisor:
         paths = (f"unix:{self._router}", f"unix:{self._upstream}")
         router, upstream = (f"fd:{number}" for number in self._held) if self._held else paths
         sockets = ("--front", self._plan.front, "--router", router, "--upstream", upstream)
-        argv = (*self._plan.worker, *sockets, "--parent-fd", str(self._leash[0]))
+        metrics = ("--metrics-dir", str(self._plan.folder / METRICS_FOLDER))
+        argv = (*self._plan.worker, *sockets, *metrics, "--parent-fd", str(self._leash[0]))
         # SIGTERM, not SIGKILL: it has audit records to write down.
         return Command(
             "worker", argv, environ, signal.SIGTERM, keep=(self._leash[0], *self._held, *self._plan.keep)

@@ -12,7 +12,13 @@ def client(children: Mapping[str, Mapping[str, int | None]], reasons: Sequence[s
     async def not_ready() -> Sequence[str]:
         return reasons
 
-    return TestClient(create(lambda: children, not_ready))
+    async def providers() -> Mapping[str, object]:
+        return {"schema": "s"}
+
+    async def metrics() -> bytes:
+        return b"waypost_requests_total 1.0\n"
+
+    return TestClient(create(lambda: children, not_ready, providers, metrics))
 
 
 def test_health_names_every_child() -> None:
@@ -44,6 +50,15 @@ def test_not_ready_says_why() -> None:
     assert answer.json() == {"status": "not_ready", "reasons": ["the worker does not listen"]}
 
 
-@pytest.mark.parametrize("path", ["/", "/v1/models", "/ready/x"])
+def test_providers_and_metrics_are_told_as_they_are_now() -> None:
+    providers, metrics = (client({}).get(path) for path in ("/api/v1/providers", "/metrics"))
+    assert providers.json() == {"schema": "s"}
+    assert metrics.text == "waypost_requests_total 1.0\n"
+    assert metrics.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert {each.headers["cache-control"] for each in (providers, metrics)} == {"no-store"}
+    assert client({}).post("/api/v1/providers").status_code == 405
+
+
+@pytest.mark.parametrize("path", ["/", "/v1/models", "/ready/x", "/api", "/api/v1"])
 def test_nothing_else_is_served(path: str) -> None:
     assert client({}).get(path).status_code == 404

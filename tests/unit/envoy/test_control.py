@@ -1,6 +1,7 @@
 """What is asked of Envoy, against servers that answer as it does."""
 
 import asyncio
+import json
 import socket
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -11,6 +12,8 @@ import pytest
 from waypost.config.settings import Address
 from waypost.envoy import control
 from waypost.envoy.control import Control
+from waypost.observe.upstreams import Upstream
+from waypost.providers.provider import Host, Provider
 
 Answer = Callable[[str], bytes]
 
@@ -54,6 +57,51 @@ def test_requests_under_way_are_counted(said: str, number: int, tmp_path: Path) 
             return await Control(tmp_path / "s").active_requests()
 
     assert asyncio.run(scenario()) == number
+
+
+PROVIDER = Provider("p", "vllm", "http", (Host("127.0.0.1", 9),), "/v1")
+CLUSTERS = json.dumps({"cluster_statuses": [{"name": PROVIDER.cluster, "host_statuses": []}]})
+STATS = json.dumps({"stats": [{"name": f"cluster.{PROVIDER.cluster}.upstream_rq_2xx", "value": 3}]})
+
+
+def in_pieces(text: str) -> bytes:
+    head, _, rest = chunked("").partition(b"\r\n\r\n")
+    pieces = (text[at : at + 7].encode() for at in range(0, len(text), 7))
+    return head + b"\r\n\r\n" + b"".join(b"%x\r\n%s\r\n" % (len(p), p) for p in pieces) + rest
+
+
+def upstreams(path: Path, answer: Answer) -> tuple[Upstream, ...]:
+    async def scenario() -> tuple[Upstream, ...]:
+        async with envoy(path, answer) as seen:
+            found = await Control(path).upstreams([PROVIDER])
+        assert seen[0] == "GET /clusters?format=json"
+        return found
+
+    return asyncio.run(scenario())
+
+
+def test_providers_are_told_as_envoy_sees_them(tmp_path: Path) -> None:
+    (found,) = upstreams(tmp_path / "s", lambda line: in_pieces(CLUSTERS if "clusters" in line else STATS))
+    assert (found.provider, found.statuses) == ("p", {"2xx": 3, "4xx": 0, "429": 0, "5xx": 0})
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"HTTP/1.1 503 No\r\n\r\n",
+        chunked("LIVE\n"),
+        chunked(CLUSTERS)[:-20],
+        chunked(CLUSTERS).replace(b"\r\n0\r\n\r\n", b""),
+        b"HTTP/1.1 200 OK\r\n\r\n" + CLUSTERS.encode(),
+    ],
+)
+def test_an_envoy_that_says_something_else_tells_nothing(answer: bytes, tmp_path: Path) -> None:
+    assert upstreams(tmp_path / "s", lambda _: answer) == ()
+
+
+def test_an_envoy_that_is_gone_tells_nothing(tmp_path: Path) -> None:
+    assert asyncio.run(Control(tmp_path / "nobody").upstreams([PROVIDER])) == ()
 
 
 def test_clients_are_told_before_the_door_is_shut(tmp_path: Path) -> None:
