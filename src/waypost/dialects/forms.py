@@ -29,10 +29,14 @@ class Inbound:
     Attributes:
         neutral: body of a chat completion.
         native: parameter that only a provider of the client's own form can serve; None = any can.
+        is_mixed: the conversation has in it what only another provider, or Waypost itself, can have put there
+            (thoughts nobody signed, signatures hidden in ids): in the client's own form it would be refused,
+            so that the neutral form is to leave.
     """
 
     neutral: bytes
     native: str | None = None
+    is_mixed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ import pytest
 
 from waypost.dialects.anthropic_inbound import read_request
 from waypost.dialects.anthropic_request import write_request
+from waypost.dialects.openai_chat import parse
+from waypost.dialects.signatures import hide
 from waypost.errors import RequestError
 
 ASK = {"role": "user", "content": "hi"}
@@ -22,7 +24,13 @@ def body(messages: Any = None, **fields: Any) -> bytes:
 
 
 def read(messages: Any = None, **fields: Any) -> dict[str, Any]:
-    return json.loads(read_request(body(messages, **fields)))
+    inbound = read_request(body(messages, **fields))
+    assert inbound.native is None
+    return json.loads(inbound.neutral)
+
+
+def native(messages: Any = None, **fields: Any) -> str | None:
+    return read_request(body(messages, **fields)).native
 
 
 def refusal(messages: Any = None, **fields: Any) -> str | None:
@@ -68,7 +76,7 @@ def test_results_stand_in_front_of_what_else_is_said() -> None:
 def test_calls_keep_the_digits_of_their_arguments() -> None:
     turn = [text("so"), {"type": "tool_use", "id": "a", "name": "f", "input": {"x": "DIGITS"}}]
     sent = body([ASK, {"role": "assistant", "content": turn}]).replace(b'"DIGITS"', b"1.10")
-    assert json.loads(read_request(sent))["messages"][1] == {
+    assert json.loads(read_request(sent).neutral)["messages"][1] == {
         "role": "assistant",
         "content": [text("so")],
         "tool_calls": [{"id": "a", "type": "function", "function": {"name": "f", "arguments": '{"x":1.10}'}}],
@@ -205,33 +213,175 @@ def test_how_hard_to_think(fields: dict[str, Any], effort: str | None) -> None:
         ({"messages": [{"role": ["user"]}]}, "messages[0].role"),
         ({"messages": [{"role": "user"}]}, "messages[0].content"),
         ({"messages": [{"role": "user", "content": ["x"]}]}, "messages[0].content[0]"),
-        ({"messages": [{"role": "user", "content": [{"type": "search_result"}]}]}, "messages[0].content[0]"),
+        ({"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "messages[0].content[0]"),
+        ({"messages": [{"role": "user", "content": [{"text": "x"}]}]}, "messages[0].content[0]"),
         (
             {"messages": [{"role": "user", "content": [{"type": "tool_result"}]}]},
             "messages[0].content[0].tool_use_id",
         ),
         ({"messages": [{"role": "assistant", "content": [{"type": "tool_use"}]}]}, "messages[0].content[0]"),
         (
-            {"messages": [{"role": "user", "content": [{"type": "image", "source": {"type": "file"}}]}]},
+            {"messages": [{"role": "user", "content": [{"type": "image", "source": {"type": "url"}}]}]},
             "messages[0].content[0].source",
         ),
         ({"system": [{"type": "image", "source": {"type": "url", "url": "x"}}]}, "system"),
-        ({"tools": [{"type": "web_search_20260318", "name": "web_search"}]}, "tools[0]"),
         ({"tools": [7]}, "tools[0]"),
         ({"tools": [{"name": "f"}], "tool_choice": {"type": "some"}}, "tool_choice"),
         ({"output_config": {"format": {"type": "xml"}}}, "output_config.format"),
-        ({"container": "c"}, "container"),
-        ({"mcp_servers": []}, "mcp_servers"),
+        ({"stream": "yes"}, "stream"),
+        ({"metadata": "m"}, "metadata"),
+        ({"metadata": {"user_id": 7}}, "metadata.user_id"),
+        ({"thinking": {"type": "some"}}, "thinking.type"),
+        ({"thinking": "on"}, "thinking"),
+        ({"tools": {}}, "tools"),
+        ({"tool_choice": "auto"}, "tool_choice"),
+        ({"cache_control": "x"}, "cache_control"),
+        ({"Messages": []}, "messages"),
+        ({"messages": [{"role": "user", "content": "a", "Content": "b"}]}, "content"),
+        (
+            {"messages": [{"role": "assistant", "content": [{"type": "thinking", "text": "x"}]}]},
+            "messages[0].content[0]",
+        ),
+        (
+            {
+                "messages": [
+                    {"role": "user", "content": [{"type": "text", "text": "x", "cache_control": "y"}]}
+                ]
+            },
+            "messages[0].content[0].cache_control",
+        ),
+        (
+            {
+                "messages": [
+                    {
+                        "role": "user",
+                        "content": [{"type": "tool_result", "tool_use_id": "a", "is_error": "yes"}],
+                    }
+                ]
+            },
+            "messages[0].content[0].is_error",
+        ),
     ],
 )
-def test_what_cannot_be_sent_on_is_refused(fields: dict[str, Any], param: str) -> None:
+def test_what_is_malformed_is_refused(fields: dict[str, Any], param: str) -> None:
     fields = {"model": "m", "max_tokens": 9, "messages": [ASK], **fields}
     with pytest.raises(RequestError) as refused:
         read_request(json.dumps(fields).encode())
     assert (refused.value.status, refused.value.param) == (400, param)
 
 
-@pytest.mark.parametrize("sent", [b"", b"{", b"[]", b"\xff", b'{"a":NaN}', b"[" * 40_000])
+USED = {"type": "tool_use", "id": "a", "name": "f", "input": {}}
+SEARCHED = {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {"query": "q"}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"container": "c"}, "container"),
+        ({"mcp_servers": [{"url": "https://x"}]}, "mcp_servers"),
+        ({"context_management": {"edits": [{"type": "clear_tool_uses_20250919"}]}}, "context_management"),
+        ({"inference_geo": "us"}, "inference_geo"),
+        ({"speed": "fast"}, "speed"),
+        ({"anything new": "x"}, "*"),
+        ({"metadata": {"team": "x"}}, "metadata.team"),
+        ({"tools": [{"type": "web_search_20260318", "name": "web_search"}]}, "tools[0]"),
+        ({"tools": [{"name": "f", "defer_loading": True}]}, "tools[0].defer_loading"),
+        (
+            {"tools": [{"name": "f", "allowed_callers": ["code_execution_20260521"]}]},
+            "tools[0].allowed_callers",
+        ),
+        ({"output_config": {"effort": "enormous"}}, "output_config.effort"),
+        ({"thinking": {"type": "adaptive", "display": "loud"}}, "thinking.display"),
+        ({"messages": [{"role": "user", "content": "x", "name": "bob"}]}, "messages[0].name"),
+        (
+            {"messages": [{"role": "user", "content": [text("x", citations=[{"cited_text": "y"}])]}]},
+            "messages[0].content[0].citations",
+        ),
+        (
+            {"messages": [{"role": "assistant", "content": [{**USED, "caller": {"type": "x"}}]}]},
+            "messages[0].content[0].caller",
+        ),
+    ],
+)
+def test_what_only_anthropic_serves_is_named(fields: dict[str, Any], param: str) -> None:
+    assert native(**fields) == param
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        SEARCHED,
+        {"type": "search_result", "source": "s", "title": "t", "content": [text("x")]},
+        {"type": "image", "source": {"type": "file", "file_id": "f"}},
+        {"type": "document", "source": {"type": "content", "content": "x"}},
+        {"type": "container_upload", "file_id": "f"},
+    ],
+)
+def test_content_left_out_can_be_read_by_nobody(block: dict[str, Any]) -> None:
+    inbound = read_request(body([{"role": "user", "content": [text("x"), block]}]))
+    assert inbound.native is not None
+    assert inbound.native.startswith("messages[0].content[1]")
+    request = parse(inbound.neutral)
+    assert [part.kind for part in request.messages[0].parts if not part.is_readable] == ["unknown"]
+
+
+def test_a_title_or_citations_of_a_document() -> None:
+    block = {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "x"}}
+    turn = [{"role": "user", "content": [{**block, "context": "secret"}]}]
+    assert native(turn) == "messages[0].content[0].context"
+    turn = [{"role": "user", "content": [{**block, "citations": {"enabled": True}}]}]
+    assert native(turn) == "messages[0].content[0].citations"
+    turn = [{"role": "user", "content": [{**block, "citations": {"enabled": False}, "context": None}]}]
+    assert native(turn) is None
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"mcp_servers": [], "container": None, "context_management": {}},
+        {"service_tier": "standard_only", "speed": "standard", "diagnostics": {"previous_message_id": None}},
+        {"tools": [{"name": "f", "eager_input_streaming": True, "allowed_callers": ["direct"]}]},
+        {"messages": [{"role": "assistant", "content": [{**USED, **MARK, "caller": {"type": "direct"}}]}]},
+        {"thinking": {"type": "adaptive", "display": "omitted"}},
+    ],
+)
+def test_what_says_nothing_of_the_answer_binds_to_nobody(fields: dict[str, Any]) -> None:
+    assert native(**fields) is None
+
+
+def test_the_first_that_is_left_out_is_named() -> None:
+    assert native([{"role": "user", "content": [SEARCHED]}], container="c") == "container"
+
+
+def test_nothing_is_left_of_tools_that_anthropic_serves() -> None:
+    tools = [{"type": "bash_20250124", "name": "bash"}]
+    inbound = read_request(body(tools=tools, tool_choice={"type": "tool", "name": "bash"}))
+    assert set(json.loads(inbound.neutral)) == {"model", "max_completion_tokens", "messages"}
+
+
+def test_thoughts_of_another_provider_must_not_go_back_as_they_are() -> None:
+    signed = {"type": "thinking", "thinking": "hm", "signature": "c2ln"}
+    unsigned = {"type": "thinking", "thinking": "hm", "signature": ""}
+    hidden = {**USED, "id": hide("a", "c2ln")}
+    for content, is_mixed in (
+        ([signed, USED], False),
+        ([unsigned, USED], True),
+        ([signed, unsigned], True),
+        ([{"type": "redacted_thinking", "data": "Z"}], False),
+        ([hidden], True),
+    ):
+        found = read_request(body([ASK, {"role": "assistant", "content": content}]))
+        assert (found.is_mixed, found.native) == (is_mixed, None)
+
+
+def test_a_turn_without_content_stays() -> None:
+    assert read([{"role": "user", "content": []}])["messages"] == [{"role": "user", "content": []}]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"", b"{", b"[]", b"\xff", b'{"a":NaN}', b"[" * 40_000, b'{"model":"a","model":"b"}', b"\xef\xbb\xbf{}"],
+)
 def test_what_is_no_request_is_refused(sent: bytes) -> None:
     with pytest.raises(RequestError) as refused:
         read_request(sent)
@@ -281,7 +431,7 @@ def test_there_and_back_a_request_is_the_same() -> None:
             },
         ],
     }
-    neutral = json.loads(read_request(json.dumps(sent).encode()))
+    neutral = json.loads(read_request(json.dumps(sent).encode()).neutral)
     written = write_request(neutral, "claude-sonnet-4-5")
     assert written.warnings == ()
     assert json.loads(written.body) == sent

@@ -1,0 +1,45 @@
+"""What clients of each dialect send and read."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from waypost.dialects import anthropic_messages
+from waypost.dialects.forms import ClientForm, Inbound, Part
+from waypost.request.chat import Dialect
+
+
+class Same:
+    """A stream that goes on as it comes."""
+
+    def feed(self, chunk: bytes) -> bytes:
+        """The next bytes."""
+        return chunk
+
+    def end(self) -> bytes:
+        """It ended; nothing is behind it."""
+        return b""
+
+
+def _same(_: bytes) -> Part:
+    return Same()
+
+
+def _messages(_: bytes) -> Part:
+    return anthropic_messages.StreamWriter()
+
+
+CLIENTS: Final[Mapping[Dialect, ClientForm]] = {
+    "openai_chat": ClientForm(
+        read_request=Inbound,
+        write_response=lambda answer, _: answer,
+        stream=_same,
+        write_error=lambda _, error: error,
+    ),
+    "anthropic_messages": ClientForm(
+        read_request=anthropic_messages.read_request,
+        write_response=lambda answer, _: anthropic_messages.write_response(answer),
+        stream=_messages,
+        write_error=anthropic_messages.write_error,
+    ),
+}
+"""By the dialect that a client speaks."""
