@@ -257,13 +257,10 @@ def _input(arguments: object, where: str) -> Verbatim:
     """Arguments as they stand; the API wants an object, and models without one to give leave them empty."""
     if arguments is None or (isinstance(arguments, str) and not arguments.strip()):
         return Verbatim("{}")
-    try:
-        value = digits.loads(arguments) if isinstance(arguments, str) else None
-    except ValueError:
-        value = None
-    if not isinstance(arguments, str) or not isinstance(value, dict):
+    found = digits.object_text(arguments) if isinstance(arguments, str) else None
+    if found is None:
         invalid(f"`{where}` must be a JSON object in a string.", where, "invalid_tool_arguments")
-    return Verbatim(arguments.strip())
+    return found
 
 
 def _named(name: str, where: str) -> str:

@@ -12,7 +12,6 @@ from typing import Any, Final, NamedTuple
 
 from waypost.dialects import digits
 from waypost.dialects.anthropic_request import JSON_TOOL, thoughts_of
-from waypost.dialects.digits import Verbatim
 from waypost.dialects.foreign import Reply, encode, mapping, sequence
 
 FINISH: Final[Mapping[str, str]] = {
@@ -375,18 +374,14 @@ def _words(message: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _use(call: dict[str, Any]) -> dict[str, Any] | None:
     function = mapping(call.get("function")) or {}
-    text = _string(function, "arguments").strip() or "{}"
-    try:
-        value = mapping(digits.loads(text))
-    except ValueError:
-        value = None
-    if value is None or not _string(function, "name"):
+    found = digits.object_text(_string(function, "arguments").strip() or "{}")
+    if found is None or not _string(function, "name"):
         return None
     return {
         "type": "tool_use",
         "id": _string(call, "id"),
         "name": function["name"],
-        "input": Verbatim(text),
+        "input": found,
     }
 
 

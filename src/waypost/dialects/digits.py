@@ -45,6 +45,15 @@ def loads(text: str | bytes) -> object:
         raise ValueError("nested too deeply") from error
 
 
+def object_text(text: str) -> Verbatim | None:
+    """The text as it stands, without white space around it; None if it is no JSON object."""
+    try:
+        value = loads(text)
+    except ValueError:
+        return None
+    return Verbatim(text.strip()) if isinstance(value, dict) else None
+
+
 def dumps(value: object) -> str:
     """Compact JSON of what `loads` gives and of `Verbatim`; half a surrogate pair stands in it as it came.
 

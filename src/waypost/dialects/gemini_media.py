@@ -7,7 +7,7 @@ elsewhere.
 import re
 from typing import Any, Final, NoReturn
 
-from waypost.dialects.foreign import dump, mapping
+from waypost.dialects.foreign import mapping
 from waypost.errors import RequestError
 
 _HEAD: Final = 300
@@ -41,8 +41,8 @@ MEDIA: Final = frozenset({"image_url", "video_url", "audio_url", "input_audio", 
 """Types of parts that `media` writes."""
 
 
-def media(part: dict[str, Any], where: str) -> str:
-    """The part as JSON text.
+def media(part: dict[str, Any], where: str) -> dict[str, Any]:
+    """The part as Gemini has it.
 
     Raises:
         RequestError: 400; it is not there, or lies where Gemini does not read.
@@ -58,11 +58,7 @@ def media(part: dict[str, Any], where: str) -> str:
         _refuse("has no `url`", where)
     if url[:5].lower() == "data:":
         return _data(url, where)
-    if not url.startswith(_READ_BY_GEMINI):
-        _refuse(
-            "points to what this provider does not fetch; send it as a data: URL", where, "url_not_fetched"
-        )
-    return dump({"fileData": {"fileUri": url}})
+    return _fetched(url, where)
 
 
 def detail(part: dict[str, Any]) -> int:
@@ -71,15 +67,25 @@ def detail(part: dict[str, Any]) -> int:
     return _DETAILS.get(asked, 0) if isinstance(asked, str) else 0
 
 
-def _audio(body: dict[str, Any], where: str) -> str:
+def _fetched(url: str, where: str) -> dict[str, Any]:
+    if not url.startswith(_READ_BY_GEMINI):
+        _refuse(
+            "points to what this provider does not fetch; send it as a data: URL", where, "url_not_fetched"
+        )
+    return {"fileData": {"fileUri": url}}
+
+
+def _audio(body: dict[str, Any], where: str) -> dict[str, Any]:
     data, form = body.get("data"), body.get("format")
     if not isinstance(data, str) or not isinstance(form, str) or form not in _AUDIO:
         _refuse(f"must have `data` and a `format`, one of {', '.join(sorted(_AUDIO))}", where)
     return _inline(f"audio/{form}", data)
 
 
-def _file(body: dict[str, Any], where: str) -> str:
-    data, name = body.get("file_data"), body.get("filename")
+def _file(body: dict[str, Any], where: str) -> dict[str, Any]:
+    data, name, url = body.get("file_data"), body.get("filename"), body.get("file_url")
+    if isinstance(url, str) and data is None:
+        return _fetched(url, where)
     if not isinstance(data, str):
         _refuse("must have `file_data`; this provider does not know the files of others", where)
     if data[:5].lower() == "data:":
@@ -90,7 +96,7 @@ def _file(body: dict[str, Any], where: str) -> str:
     return _inline(_TYPES[ending], data)
 
 
-def _data(url: str, where: str) -> str:
+def _data(url: str, where: str) -> dict[str, Any]:
     comma = url.find(",", 0, _HEAD)
     media_type, *options = url[5 : max(comma, 5)].split(";")
     if comma < 0 or "base64" not in options or not _TYPE.fullmatch(media_type):
@@ -98,8 +104,8 @@ def _data(url: str, where: str) -> str:
     return _inline(media_type.lower(), url[comma + 1 :])
 
 
-def _inline(media_type: str, data: str) -> str:
-    return dump({"inlineData": {"mimeType": media_type, "data": data}})
+def _inline(media_type: str, data: str) -> dict[str, Any]:
+    return {"inlineData": {"mimeType": media_type, "data": data}}
 
 
 def _refuse(message: str, where: str, code: str = "invalid_value") -> NoReturn:

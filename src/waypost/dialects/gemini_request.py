@@ -78,18 +78,13 @@ def write_request(document: Mapping[str, Any], model: str, *, strict: bool) -> W
             notes.add(name, "not sent, this provider does not know it")
     talk = Conversation(notes, is_signed=family.is_signed)
     talk.read(sequence(document.get("messages")) or [])
-    turns = (f'{{"role":"{role}","parts":[{",".join(parts)}]}}' for role, parts in talk.turns)
-    members = [f'"contents":[{",".join(turns)}]']
+    body: dict[str, object] = {"contents": [{"role": role, "parts": parts} for role, parts in talk.turns]}
     if talk.system:
-        members.append(f'"systemInstruction":{{"parts":[{",".join(talk.system)}]}}')
-    settings: dict[str, object] = {
-        **_tools(document, family, notes),
-        "generationConfig": _generation(document, family, notes, talk.detail),
-    }
-    members += [f'"{name}":{digits.dumps(value)}' for name, value in settings.items() if value]
-    return Written(
-        encode("{" + ",".join(members) + "}"), _path(model, document.get("stream")), _HEADERS, notes.all()
-    )
+        body["systemInstruction"] = {"parts": talk.system}
+    body |= _tools(document, family, notes)
+    if settings := _generation(document, family, notes, talk.detail):
+        body["generationConfig"] = settings
+    return Written(encode(digits.dumps(body)), _path(model, document.get("stream")), _HEADERS, notes.all())
 
 
 def _path(model: str, stream: object) -> str:

@@ -1,17 +1,17 @@
 """Messages of a conversation as the turns of a Gemini request.
 
-Rule 1: a part is JSON text from the start, so that arguments of tools keep every digit they came with.
+Rule 1: arguments of tools and JSON in their results go out with the characters they came with.
 Rule 2: as many results as calls, in their order, in the turn behind them; anything else is refused here, by
 the number of the message, and not at the provider.
 """
 
 import base64
-import json
 from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
-from waypost.dialects import signatures
-from waypost.dialects.foreign import Notes, dump, mapping, sequence
+from waypost.dialects import digits, signatures
+from waypost.dialects.digits import Verbatim
+from waypost.dialects.foreign import Notes, mapping, sequence
 from waypost.dialects.gemini_media import MEDIA, detail, media
 from waypost.errors import RequestError
 
@@ -21,6 +21,8 @@ DUMMY: Final = base64.b64encode(b"skip_thought_signature_validator").decode()
 Source: Gemini API documentation, Thought signatures (2026); base64, as the field is one of bytes.
 """
 
+Json = dict[str, Any]
+
 _TEXT: Final = {"text": "text", "input_text": "text", "output_text": "text", "refusal": "refusal"}
 _SYSTEM: Final = frozenset({"system", "developer"})
 
@@ -29,22 +31,21 @@ class Conversation:
     """Reads messages one by one; afterwards `system` and `turns` are what is sent.
 
     Attributes:
-        system: parts of the instruction, as JSON text.
+        system: parts of the instruction.
         turns: role and parts of each turn.
         detail: the closest look that any picture wants, an index of `gemini_media.RESOLUTIONS`.
     """
 
     def __init__(self, notes: Notes, *, is_signed: bool) -> None:
-        self.system: list[str] = []
-        self.turns: list[tuple[str, list[str]]] = []
+        self.system: list[Json] = []
+        self.turns: list[tuple[str, list[Json]]] = []
         self.detail = 0
         self._notes = notes
         self._is_signed = is_signed
-        self._calls: dict[
-            str, str
-        ] = {}  # names of the calls that wait for results, by id as the client has it
-        self._results: dict[str, str] = {}
-        self._beside: list[str] = []  # pictures in the results
+        # names of the calls that wait for results, by id as the client has it
+        self._calls: dict[str, str] = {}
+        self._results: dict[str, Json] = {}
+        self._beside: list[Json] = []  # pictures in the results
         self._asked = ""  # where the calls stand
 
     def read(self, messages: Sequence[Any]) -> None:
@@ -90,17 +91,17 @@ class Conversation:
             case _:
                 _refuse("must be system, developer, user, assistant or tool", f"{where}.role")
 
-    def _turn(self, role: str, parts: list[str]) -> None:
+    def _turn(self, role: str, parts: list[Json]) -> None:
         if parts and self.turns and self.turns[-1][0] == role:
             self.turns[-1][1].extend(parts)
         elif parts:
             self.turns.append((role, parts))
 
-    def _parts(self, content: object, where: str) -> list[str]:
+    def _parts(self, content: object, where: str) -> list[Json]:
         """Parts of a user or tool; empty texts are left out, they would be refused."""
         if content is None or isinstance(content, str):
             return [_text(content)] if content else []
-        found: list[str] = []
+        found: list[Json] = []
         for n, item in enumerate(_list(content, where)):
             part, where_part = _part(item, f"{where}[{n}]")
             if part["type"] in MEDIA:
@@ -112,7 +113,7 @@ class Conversation:
 
     # --- the model's turn ---------------------------------------------------------------------------------
 
-    def _said(self, message: dict[str, Any], where: str) -> list[str]:
+    def _said(self, message: dict[str, Any], where: str) -> list[Json]:
         """What the model said and called. Its thoughts stay away: they are not read again."""
         for name in ("function_call", "audio"):
             if message.get(name) is not None:
@@ -130,7 +131,7 @@ class Conversation:
         self._asked = where
         return parts
 
-    def _call(self, item: object, where: str, *, is_first: bool) -> str:
+    def _call(self, item: object, where: str, *, is_first: bool) -> Json:
         call = mapping(item) or {}
         function = mapping(call.get("function"))
         ident, name = call.get("id"), (function or {}).get("name")
@@ -142,11 +143,11 @@ class Conversation:
         plain, hidden = signatures.find(ident)
         signature = _signature(call) or hidden or (DUMMY if is_first and self._is_signed else None)
         arguments = (function or {}).get("arguments")
-        raw = _object_text(arguments) if isinstance(arguments, str) and arguments.strip() else "{}"
-        if raw is None or not (arguments is None or isinstance(arguments, str)):
-            _refuse("must be a JSON object, as text", f"{where}.function.arguments")
-        tail = f',"thoughtSignature":{dump(signature)}' if signature else ""
-        return f'{{"functionCall":{{"id":{dump(plain)},"name":{dump(name)},"args":{raw}}}{tail}}}'
+        text = "{}" if arguments is None or arguments == "" else arguments
+        args = digits.object_text(text.strip() or "{}") if isinstance(text, str) else None
+        if args is None:
+            _refuse("must be a JSON object, as text", f"{where}.function.arguments", "invalid_tool_arguments")
+        return _signed({"functionCall": {"id": plain, "name": name, "args": args}}, signature)
 
     # --- results of tools ---------------------------------------------------------------------------------
 
@@ -167,11 +168,13 @@ class Conversation:
             else:
                 found.append(_readable(part, where_part))
         text = content if isinstance(content, str) else "\n".join(found)
-        is_error = message.get("is_error") is True
-        raw = None if is_error else _object_text(text)
-        response = raw or dump({"error" if is_error else "output": text})
-        head = f'"id":{dump(signatures.find(ident)[0])},"name":{dump(self._calls[ident])}'
-        self._results[ident] = f'{{"functionResponse":{{{head},"response":{response}}}}}'
+        self._results[ident] = {
+            "functionResponse": {
+                "id": signatures.find(ident)[0],
+                "name": self._calls[ident],
+                "response": _response(text, is_error=message.get("is_error") is True),
+            }
+        }
 
     def _settle(self) -> None:
         if len(self._results) < len(self._calls):
@@ -191,8 +194,19 @@ def texts(content: object, where: str) -> list[str]:
     return [_readable(*_part(item, f"{where}[{n}]")) for n, item in enumerate(_list(content, where))]
 
 
-def _text(text: str, signature: str | None = None) -> str:
-    return dump({"text": text, "thoughtSignature": signature} if signature else {"text": text})
+def _response(text: str, *, is_error: bool) -> Verbatim | Json:
+    """What a tool answered; Gemini wants an object."""
+    if is_error:
+        return {"error": text}
+    return digits.object_text(text) or {"output": text}
+
+
+def _text(text: str, signature: str | None = None) -> Json:
+    return _signed({"text": text}, signature)
+
+
+def _signed(part: Json, signature: str | None) -> Json:
+    return part | {"thoughtSignature": signature} if signature else part
 
 
 def _part(item: object, where: str) -> tuple[dict[str, Any], str]:
@@ -217,19 +231,6 @@ def _signature(holder: dict[str, Any]) -> str | None:
     return found if isinstance(found, str) and signatures.is_signature(found) else None
 
 
-def _object_text(text: str) -> str | None:
-    """The text itself if it is a JSON object."""
-    try:
-        value: object = json.loads(text, parse_int=str, parse_float=str, parse_constant=_no_number)
-    except (ValueError, RecursionError):
-        return None
-    return text.strip() if isinstance(value, dict) else None
-
-
-def _no_number(constant: str) -> NoReturn:
-    raise ValueError(constant)
-
-
 def _list(value: object, where: str) -> list[Any]:
     found = sequence(value)
     if found is None:
@@ -237,5 +238,5 @@ def _list(value: object, where: str) -> list[Any]:
     return found
 
 
-def _refuse(message: str, where: str) -> NoReturn:
-    raise RequestError(f"`{where}` {message}.", 400, "invalid_value", where)
+def _refuse(message: str, where: str, code: str = "invalid_value") -> NoReturn:
+    raise RequestError(f"`{where}` {message}.", 400, code, where)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from waypost.dialects.digits import Digits, Verbatim, dumps, loads
+from waypost.dialects.digits import Digits, Verbatim, dumps, loads, object_text
 
 
 @pytest.mark.parametrize(
@@ -57,3 +57,15 @@ def test_what_json_cannot_say_is_not_written() -> None:
 
 def test_json_text_is_written_as_it_stands() -> None:
     assert dumps({"a": Verbatim('{ "b": 1.0 }')}) == '{"a":{ "b": 1.0 }}'
+
+
+def test_the_text_of_an_object_stays_as_it_is() -> None:
+    assert object_text(' \n{"a": 1.10, "a" : 1e400}\t') == '{"a": 1.10, "a" : 1e400}'
+    assert isinstance(object_text("{}"), Verbatim)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "1", '"{}"', "null", "{", "{} {}", '{"a":NaN}', "\u00a0{}", "{" * 100_000]
+)
+def test_what_is_no_object_has_no_text(text: str) -> None:
+    assert object_text(text) is None

@@ -1,6 +1,5 @@
 """Pictures, sounds and files, and what is refused of them."""
 
-import json
 from typing import Any
 
 import pytest
@@ -27,6 +26,10 @@ def inline(media_type: str, data: str = "QUJD") -> dict[str, Any]:
         ({"type": "file", "file": {"file_data": "QUJD", "filename": "a.b.PDF"}}, inline("application/pdf")),
         ({"type": "video_url", "video_url": {"url": "data:video/mp4;base64,QUJD"}}, inline("video/mp4")),
         (
+            {"type": "file", "file": {"file_url": "https://youtu.be/abc"}},
+            {"fileData": {"fileUri": "https://youtu.be/abc"}},
+        ),
+        (
             {"type": "video_url", "video_url": {"url": "https://youtu.be/abc"}},
             {"fileData": {"fileUri": "https://youtu.be/abc"}},
         ),
@@ -40,13 +43,15 @@ def inline(media_type: str, data: str = "QUJD") -> dict[str, Any]:
     ],
 )
 def test_what_is_sent(part: dict[str, Any], expected: dict[str, Any]) -> None:
-    assert json.loads(media(part, "here")) == expected
+    assert media(part, "here") == expected
 
 
 @pytest.mark.parametrize(
     "part",
     [
         {"type": "image_url"},
+        {"type": "file", "file": {"file_url": "https://example.org/a.pdf"}},
+        {"type": "file", "file": {"file_url": 7}},
         {"type": "image_url", "image_url": {"url": 3}},
         {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}},
         {"type": "image_url", "image_url": {"url": "http://169.254.169.254/secret"}},

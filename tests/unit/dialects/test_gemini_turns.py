@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from waypost.dialects import digits
 from waypost.dialects.foreign import Notes
 from waypost.dialects.gemini_turns import DUMMY, Conversation
 from waypost.dialects.signatures import hide
@@ -21,9 +22,14 @@ def talk(*messages: Any, signed: bool = False) -> Conversation:
     return found
 
 
+def plain(part: Any) -> Any:
+    """A part as it is sent."""
+    return json.loads(digits.dumps(part))
+
+
 def turns(*messages: Any, signed: bool = False) -> list[tuple[str, list[Any]]]:
     found = talk(*messages, signed=signed).turns
-    return [(role, [json.loads(part) for part in parts]) for role, parts in found]
+    return [(role, [plain(part) for part in parts]) for role, parts in found]
 
 
 def call(ident: str, name: str = "f", arguments: Any = "{}", **more: Any) -> dict[str, Any]:
@@ -66,7 +72,7 @@ def test_system_and_developer_messages_anywhere_become_the_instruction_in_order(
         {"role": "user", "content": "more"},
         {"role": "system", "content": "three"},
     )
-    assert [json.loads(part)["text"] for part in found.system] == ["one", "two", "three"]
+    assert [plain(part)["text"] for part in found.system] == ["one", "two", "three"]
     assert [(role, len(parts)) for role, parts in found.turns] == [("user", 2)]
 
 
@@ -128,8 +134,8 @@ def test_parallel_calls_and_their_results_in_the_order_of_the_calls() -> None:
 def test_arguments_and_results_keep_their_digits() -> None:
     text = '{"a": 1.10, "b": 12345678901234567890123, "c": 1e400, "d": "\\u00e9\ud800"}'
     found = talk(USER, calls(call("a", "f", text)), result("a", text)).turns
-    assert text in found[1][1][0]
-    assert text in found[2][1][0]
+    assert text in digits.dumps(found[1][1][0])
+    assert text in digits.dumps(found[2][1][0])
 
 
 @pytest.mark.parametrize("text", ["[1]", "plain", "3", '{"a": NaN}', '{"a":', "{" * 5000, "", '"x"'])
@@ -146,7 +152,7 @@ def test_a_failed_tool_says_so() -> None:
 def test_pictures_in_results_come_behind_all_results() -> None:
     content = [{"type": "text", "text": "see"}, IMAGE, {"type": "text", "text": "this"}]
     found = talk(USER, calls(call("a"), call("b")), result("a", content), result("b", None))
-    parts = [json.loads(part) for part in found.turns[2][1]]
+    parts = [plain(part) for part in found.turns[2][1]]
     assert [part.get("functionResponse", {}).get("response") for part in parts] == [
         {"output": "see\nthis"},
         {"output": ""},
