@@ -199,14 +199,27 @@ class Answered:
     is_complete: bool
 
 
-def ask_sdk(gateway: Gateway, form: Form, text: str, *, stream: bool) -> Answered:
-    """Ask by the SDK of a form; its exceptions pass."""
-    body = form.body(text)
-    if form.name == "messages":
-        return _ask_messages(anthropic_sdk(gateway), body, stream=stream)
-    if form.name == "chat":
-        return _ask_chat(openai_sdk(gateway), body, stream=stream)
-    return _ask_responses(openai_sdk(gateway), body, stream=stream)
+@dataclass(frozen=True, slots=True)
+class Client:
+    """An official SDK, and whether it asks for a stream."""
+
+    form: Form
+    stream: bool
+
+    def __str__(self) -> str:
+        return f"{self.form.name}-{'sse' if self.stream else 'json'}"
+
+    def ask(self, gateway: Gateway, text: str) -> Answered:
+        """Ask; exceptions of the SDK pass."""
+        body = self.form.body(text)
+        if self.form.name == "messages":
+            return _ask_messages(anthropic_sdk(gateway), body, stream=self.stream)
+        if self.form.name == "chat":
+            return _ask_chat(openai_sdk(gateway), body, stream=self.stream)
+        return _ask_responses(openai_sdk(gateway), body, stream=self.stream)
+
+
+CLIENTS = tuple(Client(form, stream) for form in FORMS for stream in (False, True))
 
 
 def _ask_chat(sdk: openai.OpenAI, body: Any, *, stream: bool) -> Answered:
