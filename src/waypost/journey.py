@@ -11,7 +11,9 @@ from typing import Any, Final, assert_never
 from waypost.asking import Seen, learn, look, wanted_tools
 from waypost.decision.engine import EXPLICIT, GUARD, PII, Block, Decision, Respond, Route, Rule, conclude
 from waypost.decision.expr import All
+from waypost.errors import RequestError
 from waypost.guards.judge import Check, Finding, Ruling, Unread, judge
+from waypost.leaving import NOTHING, Leaving, leave
 from waypost.mutations.mask import Find, Masked, mask
 from waypost.mutations.shape import PLAIN, UNSHAPED, Shape, Shaped, shaped
 from waypost.mutations.target import Target, Use, target
@@ -39,6 +41,7 @@ class Forward:
         targets: how each endpoint of the chain is to be asked, in its order.
         shaped: what leaves.
         shape: of the rule that decided.
+        leaving: the body, its form, and who is sent it.
         conversation: key of the conversation, where it is to be remembered who answered.
     """
 
@@ -54,6 +57,7 @@ class Forward:
     shaped: Shaped = UNSHAPED
     shape: Shape = PLAIN
     conversation: str | None = None
+    leaving: Leaving = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,7 @@ class Refuse:
         message: for the client; names the rule, never the text.
         findings: what guards said about each endpoint.
         selection: candidates and why none of them will do; None = it did not come to that.
+        param: field of the request that is in the way.
     """
 
     status: int
@@ -86,6 +91,7 @@ class Refuse:
     encoded: Encoded | Failed | None = None
     findings: tuple[Finding, ...] = ()
     selection: Selection | None = None
+    param: str | None = None
 
 
 UNJUDGED: Final[dict[FailureCode, tuple[int, str, str]]] = {
@@ -192,6 +198,13 @@ def _send(
     if masked is not None and masked.stuck:
         return _stuck(ruling, seen)
     chosen_tools = choose(tools, _cosines(tools, seen)) if tools is not None else None
+    targets = tuple(_target(policy, request, decision.rule, e, seen) for e in ruling.chain)
+    edited = shaped(request.original, masked.edits if masked else (), shape, chosen_tools)
+    try:
+        leaving = leave(policy, request, targets, edited, masked=masked is not None)
+    except RequestError as no:
+        found = ruling.findings, replace(selection, chain=())
+        return Refuse(no.status, no.code, no.message, decision, *seen, *found, no.param)
     return Forward(
         replace(selection, chain=ruling.chain),
         decision,
@@ -200,10 +213,11 @@ def _send(
         ruling.annotations,
         masked,
         ruling.restore,
-        tuple(_target(policy, request, decision.rule, e, seen) for e in ruling.chain),
-        shaped(request.original, masked.edits if masked else (), shape, chosen_tools),
+        targets,
+        edited,
         shape,
         key,
+        leaving,
     )
 
 
@@ -326,7 +340,8 @@ def _masked(policy: Policy, request: ChatRequest, ruling: Ruling, seen: Seen) ->
         found = signal.finds(request, encoded) if isinstance(signal, PiiDetection) else ()
         if found is None:
             return Masked(stuck=("more personal data than can be masked",))
-        finds += (Find(part, tuple(spans)) for part, spans in found)
+        # What stands beside the neutral form does not leave once anything is masked.
+        finds += (Find(part, tuple(spans)) for part, spans in found if not part.is_beside)
     return mask(finds, read(request, "all"), restore=ruling.restore)
 
 

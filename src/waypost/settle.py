@@ -4,16 +4,18 @@ Rule 1: pure; headers and status in, edits out. A body of the provider passes un
 Rule 2: credentials and model names are the gateway's own, so an answer that refuses them is its own fault.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final
+from typing import Final, Literal
 
 from waypost.dialects.openai_chat import error
+from waypost.leaving import Leaving
 from waypost.mutations.reasoning import selected_headers
 from waypost.mutations.target import Target
 from waypost.providers.provider import Endpoint
 from waypost.record import AuditRecord
+from waypost.request.chat import Dialect
 
 SHOULD_RETRY: Final = "x-should-retry"
 
@@ -23,17 +25,30 @@ _PROVIDERS_OWN: Final = (
     "strict-transport-security",
     "openai-organization",
     "openai-project",
-    "anthropic-organization-id",
 )
 """Response headers that speak of the gateway's account; removed."""
 
 _OURS: Final = ("x-waypost-", "x-vsr-", "x-envoy-")
 """Beginnings of response headers in which only the gateway speaks; removed, whoever sent them."""
 
+_ACCOUNTS: Final = ("anthropic-", "x-goog-", "x-ms-", "apim-")
+"""Beginnings of those in which a provider speaks of the gateway's account; removed likewise."""
+
 _WAITING: Final = ("retry-after", "retry-after-ms")
+
+MAX_WAIT_SECONDS: Final = 60
+"""Longest time that a client is told to wait: some wait as long as they are told."""
 _JSON: Final = frozenset({"application/json", "application/problem+json"})
 
-_GOOD: Final = range(200, 300)
+Reads = Literal["nothing", "whole", "stream"]
+"""`whole`: when all of it is there; `stream`: piece by piece."""
+
+FOREIGN_ERRORS: Final[frozenset[Dialect]] = frozenset({"anthropic_messages", "gemini", "gemini_embeddings"})
+"""Forms whose errors have another shape than OpenAI's."""
+
+MAX_WHOLE: Final = 32 * 1024 * 1024
+"""Longest answer that is waited for; Envoy holds it meanwhile."""
+
 _REDIRECT: Final = range(300, 400)
 _BAD: Final = range(400, 600)
 _SERVER: Final = range(500, 600)
@@ -48,9 +63,10 @@ class Settled:
         status: what the client sees.
         set_headers: overwritten or added.
         remove_headers: taken away; none of them is in `set_headers`.
-        body: JSON that replaces the provider's body; None = that one passes.
+        body: an error of OpenAI's shape that replaces the provider's body; None = that one passes.
         code: of the error in `body`.
-        endpoint: who was tried last; None = nobody was.
+        target: who was tried last; None = nobody was.
+        reads: how its body is looked at.
     """
 
     status: int
@@ -59,7 +75,8 @@ class Settled:
     body: bytes | None
     code: str
     attempts: int
-    endpoint: Endpoint | None
+    target: Target | None
+    reads: Reads = "nothing"
 
     def record(self, request_id: str, revision: str) -> AuditRecord:
         """The `result` record."""
@@ -67,7 +84,7 @@ class Settled:
             type="result",
             request_id=request_id,
             outcome="error" if self.status in _BAD else "ok",
-            target=(self.endpoint.provider.name,) if self.endpoint else (),
+            target=(self.target.endpoint.provider.name,) if self.target else (),
             config_sha256=revision,
             status=self.status,
             attempts=self.attempts,
@@ -75,46 +92,98 @@ class Settled:
 
 
 def settle(
-    targets: Sequence[Target],
+    leaving: Leaving,
+    dialect: Dialect,
     attempts: int,
     headers: Mapping[str, str],
     *,
-    prompted: bool = False,
-    category: str = "",
+    ends: bool = False,
 ) -> Settled:
     """Settle the last response of a chain.
 
     Args:
-        targets: the chain that was tried.
-        attempts: how many endpoints were tried; the last of them answered or failed. 0 = none was, Envoy
+        leaving: what was sent along which chain.
+        dialect: of the client.
+        attempts: how many targets were tried; the last of them answered or failed. 0 = none was, Envoy
             answered itself.
         headers: of the response, `:status` included, names in lower case.
-        prompted: the gateway put a system prompt in.
-        category: what decided; empty = a rule did.
+        ends: there is no body.
     """
     status = int(headers[":status"])
     if attempts < 1:
-        return Settled(status, (("x-waypost-attempts", "0"),), (), None, "", 0, None)
-    attempts = min(attempts, len(targets))
-    target = targets[attempts - 1]
-    endpoint = target.endpoint
-    own = {"x-waypost-model": endpoint.name, "x-waypost-attempts": str(attempts)}
-    code, status, body = _replacement(status, headers.get("content-type", ""), endpoint)
-    if body is not None:
-        own |= {name: headers[name] for name in _WAITING if name in headers}
-    if status in _GOOD:
-        if category:
-            own["x-vsr-selected-category"] = category
-        own["x-vsr-selected-model"] = target.model
-        own |= selected_headers(target.reasoning, target.family)
-        own["x-vsr-injected-system-prompt"] = str(prompted).lower()
+        reads: Reads = "nothing" if ends or dialect not in FOREIGN_ERRORS else "whole"
+        return Settled(status, (("x-waypost-attempts", "0"),), (), None, "", 0, None, reads)
+    attempts = min(attempts, len(leaving.targets))
+    target = leaving.targets[attempts - 1]
+    own = {"x-waypost-model": target.endpoint.name, "x-waypost-attempts": str(attempts)}
+    if dropped := leaving.dropped.get(target.key):
+        own["x-waypost-dropped-params"] = ", ".join(_told(note) for note in dropped)
+    spoken = leaving.spoken(target)
+    code, status, body = _replacement(status, headers.get("content-type", ""), target.endpoint)
+    reads = "nothing"
+    if body is None:
+        reads = _reads(status, headers, spoken, dialect, ends=ends)
+        if reads == "nothing" and status == HTTPStatus.OK and spoken != dialect:
+            code, status, body = _own(
+                "provider_unreadable", 502, f"The provider of model {target.endpoint.name!r} gave no answer."
+            )
+    own |= {name: value for name, value in _waiting(headers) if body is not None or value != headers[name]}
     if _is_spent(status, attempts, headers):
         own[SHOULD_RETRY] = "false"
-    forged = (name for name in headers if name.startswith(_OURS))
+    forged = (name for name in headers if name.startswith((*_OURS, *_ACCOUNTS)))
     removed = tuple(name for name in (*_PROVIDERS_OWN, *forged) if name not in own)
     if headers.get(SHOULD_RETRY, "false") != "false":  # another chain may well be spent by now
         removed += (SHOULD_RETRY,) if SHOULD_RETRY not in own else ()
-    return Settled(status, tuple(own.items()), removed, body, code, attempts, endpoint)
+    return Settled(status, tuple(own.items()), removed, body, code, attempts, target, reads)
+
+
+def told(target: Target, *, prompted: bool, category: str) -> dict[str, str]:
+    """Headers of a good answer for clients of vLLM Semantic Router.
+
+    Args:
+        target: who answered.
+        prompted: the gateway put a system prompt in.
+        category: what decided; empty = a rule did.
+    """
+    own = {"x-vsr-selected-category": category} if category else {}
+    own["x-vsr-selected-model"] = target.model
+    own |= selected_headers(target.reasoning, target.family)
+    return own | {"x-vsr-injected-system-prompt": str(prompted).lower()}
+
+
+def _reads(
+    status: int, headers: Mapping[str, str], spoken: Dialect, dialect: Dialect, *, ends: bool
+) -> Reads:
+    if ends or headers.get("content-encoding", "identity") != "identity":
+        return "nothing"
+    if status in _BAD:  # Envoy's own errors have OpenAI's shape, whoever was asked
+        return "whole" if {spoken, dialect} & FOREIGN_ERRORS else "nothing"
+    if status != HTTPStatus.OK:
+        return "nothing"
+    kind = _kind(headers.get("content-type", ""))
+    if kind == "text/event-stream":
+        return "stream"
+    length = headers.get("content-length", "")
+    is_huge = length.isdigit() and int(length) > MAX_WHOLE
+    return "whole" if kind == "application/json" and not is_huge else "nothing"
+
+
+def _told(note: str) -> str:
+    param, _, what = note.partition(": ")
+    return f"{param} ({what})" if what else param
+
+
+def _waiting(headers: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """How long the client is told to wait, no longer than it should be told."""
+    for name, most in ((_WAITING[0], MAX_WAIT_SECONDS), (_WAITING[1], 1000 * MAX_WAIT_SECONDS)):
+        value = headers.get(name)
+        if value is not None:
+            is_short = value.isdigit() and len(value) <= len(str(most)) and int(value) <= most
+            yield name, value if is_short else str(most)
+
+
+def _kind(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
 
 
 def _replacement(status: int, content_type: str, endpoint: Endpoint) -> tuple[str, int, bytes | None]:
@@ -126,7 +195,7 @@ def _replacement(status: int, content_type: str, endpoint: Endpoint) -> tuple[st
         return _own("provider_model_not_found", 502, f"{provider} does not know what the gateway calls it.")
     if status in _REDIRECT:  # the client must not take its key to wherever this points
         return _own("provider_redirected", 502, f"{provider} answered with a redirect.")
-    if status in _BAD and content_type.partition(";")[0].strip().lower() not in _JSON:
+    if status in _BAD and _kind(content_type) not in _JSON:
         return _own("provider_error", status, f"{provider} answered with status {status}.")
     return "", status, None
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple, cast
 
+from waypost.dialects.signatures import find
 from waypost.errors import RequestError
 from waypost.request.chat import Part, PartKind
 
@@ -19,22 +20,24 @@ MAX_TEXTS: Final = 50_000
 """Most strings and keys of a caller in one body."""
 
 
-def _words(text: str) -> frozenset[str]:
+def words(text: str) -> frozenset[str]:
+    """A set of words that are written in a row."""
     return frozenset(text.split())
 
 
-_CALLERS_OWN: Final = _words("metadata logit_bias chat_template_kwargs extra_body")
+_CALLERS_OWN: Final = words("metadata logit_bias chat_template_kwargs extra_body")
 """Fields whose whole content is the caller's, like every field the format does not know."""
 
-_NAMES: Final = _words("properties patternProperties $defs definitions dependentSchemas")
+_NAMES: Final = words("properties patternProperties $defs definitions dependentSchemas")
 """Objects of a JSON Schema whose keys are names and whose values are schemas again."""
 
-_KEYS: Final = _words("""
+_KEYS: Final = words("""
     messages model stream stream_options include_usage temperature top_p top_k min_p n stop max_tokens
     max_completion_tokens presence_penalty frequency_penalty repetition_penalty logit_bias logprobs
     top_logprobs user seed tools tool_choice parallel_tool_calls response_format functions metadata store
     service_tier reasoning_effort modalities voice prediction chat_template_kwargs input encoding_format
     dimensions prompt_cache_key safety_identifier verbosity web_search_options extra_body
+    thinking_blocks thinking signature is_error file_url top_k native_finish_reason
     role content name type text refusal audio image_url url detail input_audio data format file file_id
     filename file_data id tool_calls tool_call_id function function_call arguments reasoning_content reasoning
     cache_control annotations json_schema schema strict description parameters custom grammar syntax
@@ -45,21 +48,24 @@ _KEYS: Final = _words("""
 """)
 
 _VALUES: Final = {
-    "role": _words("system developer user assistant tool function"),
-    "type": _words("""
+    "role": words("system developer user assistant tool function"),
+    "type": words("""
         text input_text output_text refusal image_url input_image image input_audio audio_url video_url
-        file input_file function custom grammar content ephemeral json_schema json_object
+        thinking redacted_thinking file input_file function custom grammar content ephemeral
+        json_schema json_object
         string object array integer number boolean null
     """),
-    "detail": _words("auto low high original"),
-    "tool_choice": _words("auto none required"),
-    "function_call": _words("auto none"),
-    "reasoning_effort": _words("none minimal low medium high xhigh"),
-    "encoding_format": _words("float base64"),
-    "service_tier": _words("auto default flex priority scale"),
+    "detail": words("auto low high original"),
+    "tool_choice": words("auto none required"),
+    "function_call": words("auto none"),
+    "reasoning_effort": words("none minimal low medium high xhigh"),
+    "encoding_format": words("float base64"),
+    "service_tier": words("auto default flex priority scale"),
 }
 
-_MEDIA: Final = _words("data file_data")
+_MEDIA: Final = words("data file_data")
+_IDS: Final = words("id tool_call_id")
+_OPAQUE: Final = re.compile(r"[A-Za-z0-9+/_=-]{64,}", re.ASCII)
 _NO_TEXT: Final = {float, bool, type(None)}
 _LONE: Final = re.compile("[\ud800-\udfff]")
 _NO_ESCAPE: Final = re.compile(r"\\(?![/bfnrt]|u[0-9a-fA-F]{4})")
@@ -128,7 +134,7 @@ class Texts:
                 raise too_complex()
             elif isinstance(node.value, str):
                 if not (media and _is_media(node)) and not _is_format(node):
-                    yield from self.text(node.value, node.where, kind)
+                    yield from self.text(_said(node), node.where, kind)
             elif isinstance(node.value, dict):
                 for name in _callers_keys(node):
                     yield from self.text(name, f"{_join(node.where, name)} (key)", kind)
@@ -173,6 +179,13 @@ def _is_media(node: _Node) -> bool:
 
 def _is_format(node: _Node) -> bool:
     return not node.free and node.value in _VALUES.get(node.key, ())
+
+
+def _said(node: _Node) -> str:
+    """The text of a string without what a provider signed: random letters look like a key."""
+    if node.key == "signature" and _OPAQUE.fullmatch(node.value):
+        return ""
+    return find(node.value)[0] if node.key in _IDS else node.value
 
 
 def _unescape(text: str) -> str:

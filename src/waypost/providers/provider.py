@@ -144,7 +144,7 @@ class Provider:
     account: Account = Account()
     tls: Tls = Tls()
     api_version: str = ""
-    paths: Mapping[Dialect, str] = field(default_factory=dict[Dialect, str])
+    paths: Mapping[Dialect, str] = field(default_factory=dict[Dialect, str], hash=False)
     retries: int = 0
     limits: Limits = Limits()
 
@@ -160,15 +160,19 @@ class Provider:
 
     @property
     def authority(self) -> str:
-        """Value of `:authority`, of the first host: the port only where it is not the scheme's own."""
+        """Value of `:authority`: the port only where it is not the scheme's own.
+
+        One for all hosts, the first one's: which of them gets a request is Envoy's choice, made after it is
+        signed. `tls.server_name` is another name for all of them.
+        """
         first = self.hosts[0]
         host = self.tls.server_name or (f"[{first.host}]" if ":" in first.host else first.host)
         default = {"http": 80, "https": 443}[self.scheme]
         return host if first.port == default else f"{host}:{first.port}"
 
     def speaks(self, dialect: Dialect) -> bool:
-        """Whether it understands requests of this form as they are."""
-        return dialect in _PATHS[self.kind]
+        """Whether it understands requests of this form as they are; a path of its own for it says so too."""
+        return dialect in _PATHS[self.kind] or dialect in self.paths
 
     def foreign(self, dialect: Dialect) -> Dialect | None:
         """What a request of this form is written as for it; None = it is not: spoken, or beyond it."""
@@ -185,12 +189,17 @@ class Provider:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A logical model: the name clients and rules use, and what it is called at its provider."""
+    """A logical model: the name clients and rules use, and what it is called at its provider.
+
+    Attributes:
+        context_window: most tokens of prompt and answer together; None = nobody said.
+    """
 
     name: str
     provider: Provider
     model: str
     description: str = ""
+    context_window: int | None = None
 
     @property
     def zone(self) -> str:

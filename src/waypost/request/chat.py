@@ -7,7 +7,7 @@ cannot see is a leak.
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 Dialect = Literal[
     "openai_chat",
@@ -22,6 +22,10 @@ Dialect = Literal[
 PartKind = Literal["text", "tool_call", "image", "audio", "file", "tokens", "excess", "unknown"]
 
 T = TypeVar("T")
+
+
+BESIDE: Final = "(client) "
+"""Beginning of `where` of what a client of another form says and the neutral form has no place for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,11 @@ class Part:
     text: str
     where: str
     again: bool = False
+
+    @property
+    def is_beside(self) -> bool:
+        """Whether it leaves only in the client's own form, in which nothing is edited."""
+        return self.where.startswith(BESIDE)
 
     @property
     def is_readable(self) -> bool:
@@ -78,8 +87,9 @@ class ChatRequest:
     """A request as it was sent, readable by every signal.
 
     Attributes:
-        dialect: wire format of `original`.
-        original: the client's body, byte for byte; edits splice it, nothing re-serialises it.
+        dialect: what the client speaks.
+        original: the body of the neutral form, which edits splice; the client's own, byte for byte, where it
+            speaks that form.
         model: the `model` field as sent.
         stream: whether the client asked for SSE.
         messages: the conversation; an embeddings request has one user message.
@@ -87,6 +97,8 @@ class ChatRequest:
         tools: names of the functions the client offers.
         identity: who is asking.
         headers: the client's headers, names in lower case, internal ones already stripped.
+        sent: the client's body where it speaks another form; None = `original` is.
+        native: parameter of the client's that only a provider of its own form can serve; None = any can.
         memo: results of pure functions of this request, so that a text is folded and searched once
             per request however many rules ask; never part of equality.
     """
@@ -100,6 +112,8 @@ class ChatRequest:
     tools: tuple[str, ...] = ()
     identity: Identity = Identity()
     headers: tuple[tuple[str, str], ...] = ()
+    sent: bytes | None = None
+    native: str | None = None
     memo: dict[Hashable, Any] = field(default_factory=dict[Hashable, Any], compare=False, repr=False)
 
     def once(self, key: Hashable, compute: Callable[[], T]) -> T:
@@ -107,6 +121,11 @@ class ChatRequest:
         if key not in self.memo:
             self.memo[key] = compute()
         return self.memo[key]
+
+    @property
+    def body(self) -> bytes:
+        """What the client sent, byte for byte."""
+        return self.original if self.sent is None else self.sent
 
     def header(self, name: str) -> str | None:
         """First value of a header, by lower-case name."""

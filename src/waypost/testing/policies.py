@@ -1,5 +1,6 @@
 """Small policies and requests, written in Python where a test reads better than with YAML."""
 
+import json
 from collections.abc import Iterable, Mapping
 
 from waypost.decision.engine import SEMANTIC, Action, Respond, Route, Rule
@@ -67,4 +68,5 @@ def chat(
     """One user message, with as many unreadable images as asked for behind its text."""
     pictures = (Part("image", "", f"messages[0].content[{n + 1}].image_url") for n in range(images))
     message = Message("user", (Part("text", text, "messages[0].content"), *pictures))
-    return ChatRequest("openai_chat", b"{}", model, messages=(message,), identity=identity or Identity())
+    body = json.dumps({"model": model, "messages": [{"role": "user", "content": text}]}).encode()
+    return ChatRequest("openai_chat", body, model, messages=(message,), identity=identity or Identity())

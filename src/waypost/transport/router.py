@@ -1,50 +1,52 @@
-"""The router role: one gRPC stream = one request, from its headers to the response headers.
+"""The router role: one gRPC stream = one request, from its headers to the end of its answer.
 
-headers -> body -> decision -> response headers -> result. State dies with the stream.
+headers -> body -> decision -> response headers -> response body -> result. State dies with the stream.
 """
 
 import asyncio
 import logging
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 from http import HTTPStatus
 from typing import Final, assert_never
-from urllib.parse import unquote
 
+from waypost.answering import Answering, Stream, failure, fixed
 from waypost.attempt import FORM, HOPS, form_id
-from waypost.dialects.openai_chat import completion, error, model_object, models_list, parse, wants_json
-from waypost.dialects.restore import OpenAiChatStream, SseRestorer, restore_json
-from waypost.dialects.spans import replace_model
-from waypost.errors import EngineError, RequestError
+from waypost.dialects import anthropic_messages
+from waypost.dialects.foreign import Reply as Unsaid
+from waypost.dialects.openai_chat import error, wants_json, wants_usage
+from waypost.dialects.reading import read_request
+from waypost.errors import EngineError, ProtocolError, RequestError
 from waypost.journey import Answer, Forward, Outcome, Refuse, known_model, route
+from waypost.leaving import Leaving
 from waypost.mutations.parameters import adjusted
 from waypost.needs import Recall, Remembered
 from waypost.policy import Policy
 from waypost.providers.chain import hop_id
 from waypost.record import AuditRecord
-from waypost.request.chat import ChatRequest, Dialect
+from waypost.request.chat import ChatRequest
 from waypost.request.identity import identify
 from waypost.selection.live import Conversations, Health
-from waypost.settle import SHOULD_RETRY, Settled, settle
+from waypost.settle import SHOULD_RETRY, Settled, settle, told
+from waypost.transport.doors import COUNT_TOKENS, Door, unknown_model
 from waypost.transport.driver import Ports, drive
 from waypost.transport.messages import Reply, change, immediate, read_attribute, read_headers
 from waypost.transport.phases import Phase, Role
 from waypost.transport.recording import AuditSink, decision_record, guard_headers
-from waypost.transport.wire_pb2 import HeadersResponse, ProcessingMode, ProcessingRequest, ProcessingResponse
+from waypost.transport.wire_pb2 import (
+    BodyResponse,
+    HeadersResponse,
+    ProcessingMode,
+    ProcessingRequest,
+    ProcessingResponse,
+)
 
 log: Final = logging.getLogger(__name__)
 
 LARGE_BYTES: Final = 256 * 1024
 """Bodies above it are read in a thread: parsing and searching 1 MB takes about 10 ms of ordinary text."""
-
-CHAT: Final = "/v1/chat/completions"
-EMBEDDINGS: Final = "/v1/embeddings"
-MODELS: Final = "/v1/models"
-
-_DIALECTS: Final[dict[str, Dialect]] = {CHAT: "openai_chat", EMBEDDINGS: "openai_embeddings"}
 
 _PASSED_ON: Final = frozenset(
     {"accept", "accept-encoding", "content-type", "content-length", "traceparent", "user-agent"}
@@ -66,11 +68,16 @@ _PLAIN: Final = {
 _REWRITTEN: Final = (("content-type", "application/json"), ("user-agent", "waypost"))
 """A client's own say what they like, and no rule reads them."""
 
+_GOOD: Final = range(200, 300)
 _FAILED: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, *range(500, 600)})
 """A provider's failure, as its health counts it; other errors are the client's."""
 
 _READABLE: Final = (("accept-encoding", "identity"),)
-"""Where the answer has to be read."""
+"""Every answer is read: what it used, and whether it came to its end."""
+
+_OWN: Final = frozenset({"anthropic-version", "anthropic-beta"})
+_LIST: Final = re.compile(r"[a-z0-9-]{1,100}(?:, ?[a-z0-9-]{1,100}){0,31}")
+"""All that a client may say in these: names of versions and betas."""
 
 _AND_RESPONSE: Final = ProcessingMode(
     request_header_mode=ProcessingMode.SEND,
@@ -122,13 +129,12 @@ class Router:
         self._policy = routing.policy()
         self._headers: tuple[tuple[str, str], ...] = ()
         self._source = ""
-        self._path = ""
+        self._door = Door("", "", "openai_chat")
         self._request_id = ""
         self._outcome: Outcome | None = None
+        self._sent: Sent | None = None
         self._settled: Settled | None = None
-        self._restorer: SseRestorer | None = None
-        self._sent = 0.0
-        self._wants_json = False
+        self._stream: Stream | None = None
 
     async def answer(self, phase: Phase, message: ProcessingRequest) -> ProcessingResponse:
         """Answer one message."""
@@ -144,7 +150,7 @@ class Router:
 
     async def closed(self) -> None:
         """Record how a request that was sent ended; without an answer it was aborted."""
-        if not isinstance(self._outcome, Forward):
+        if self._sent is None:
             return
         record = AuditRecord("result", self._request_id, "aborted", config_sha256=self._policy.revision)
         if self._settled is not None:
@@ -161,42 +167,16 @@ class Router:
         self._source = read_attribute(message, "source.address")
         headers = dict(self._headers)
         self._request_id = headers.get("x-request-id", "")
-        self._path = headers.get(":path", "").partition("?")[0]
+        self._door = Door.of(headers)
         try:
-            reply = self._at_once(headers)
+            reply = self._door.at_once(self._policy, self._routing.started)
             if reply is None:
                 _expect_body(headers, end_of_stream=message.request_headers.end_of_stream)
         except RequestError as wrong:
-            reply = _mistake(wrong)
+            reply = self._mistake(wrong)
         if reply is not None:
             return self._reply(reply)
         return ProcessingResponse(request_headers=HeadersResponse(), mode_override=_AND_RESPONSE)
-
-    def _at_once(self, headers: Mapping[str, str]) -> Reply | None:
-        """The answer that needs no body; None = this request has a body to wait for."""
-        method = headers.get(":method", "")
-        if self._path in _DIALECTS:
-            return None if method == "POST" else _wrong_method(method, "POST")
-        if self._path != MODELS and not self._path.startswith(f"{MODELS}/"):
-            known = f"POST {CHAT}, POST {EMBEDDINGS}, GET {MODELS}"
-            raise RequestError(f"Nothing is served at this path. There are: {known}.", 404, "not_found")
-        if method != "GET":
-            return _wrong_method(method, "GET")
-        if self._path == MODELS:
-            return Reply(200, "models", models_list(self._models(), self._routing.started))
-        name = unquote(self._path.removeprefix(f"{MODELS}/"))
-        owner = dict(self._models()).get(name)
-        if owner is None:
-            raise _unknown_model(name)
-        return Reply(200, "models", model_object(name, owner, self._routing.started))
-
-    def _models(self) -> Iterator[tuple[str, str]]:
-        yield from ((name, "waypost") for name in sorted(self._policy.auto_names))
-        yield from ((name, endpoint.provider.name) for name, endpoint in self._policy.endpoints.items())
-        owners = {
-            name: self._policy.endpoints[of].provider.name for name, (of, _) in self._policy.adapters.items()
-        }
-        yield from owners.items()
 
     # --- request body
 
@@ -204,9 +184,11 @@ class Router:
         body = message.request_body.body
         aside = len(body) > LARGE_BYTES
         try:
+            if self._door.path == COUNT_TOKENS:
+                return self._reply(_counted(body))
             request = await asyncio.to_thread(self._read, body) if aside else self._read(body)
         except RequestError as wrong:
-            return self._reply(_mistake(wrong))
+            return self._reply(self._mistake(wrong))
         outcome = await drive(
             route(self._policy, request),
             replace(self._routing.ports, recall=self._routing.recall),
@@ -216,69 +198,71 @@ class Router:
             text = f"Rule {outcome.decision.rule.name!r} answers with a fixed text, which is no embedding."
             outcome = Refuse(403, "blocked", text, outcome.decision, outcome.verdicts)
         try:
-            digest = self._routing.audit.digest(request.original)
+            digest = self._routing.audit.digest(request.body)
             await self._routing.audit.append(
                 decision_record(self._policy, request, outcome, self._request_id, digest)
             )
         except EngineError as failed:
             log.error("request %s refused, it cannot be recorded: %s", self._request_id, failed)  # noqa: TRY400
-            return self._reply(_UNRECORDED)
+            return self._reply(self._mistake(_UNRECORDED))
         self._outcome = outcome
         match outcome:
             case Forward():
-                return self._forward(request, outcome)
+                self._sent = Sent(request, outcome, self._routing.clock())
+                return self._forward(self._sent)
             case Answer(text):
-                kind, body = completion(request, text, self._request_id, int(self._routing.now()))
-                return self._reply(Reply(200, "answered", body, content_type=kind))
+                return self._reply(self._fixed(request, text))
             case Refuse():
                 return self._reply(self._refusal(request, outcome))
             case _:
                 assert_never(outcome)
 
+    def _fixed(self, request: ChatRequest, text: str, code: str = "answered") -> Reply:
+        now = int(self._routing.now())
+        kind, body = fixed(request, text, self._request_id, now, blocked=code != "answered")
+        return Reply(200, code, body, content_type=kind)
+
     def _refusal(self, request: ChatRequest, refusal: Refuse) -> Reply:
         """An error, or what looks like a model that declines; a fault of the gateway is always an error."""
         status, code, text = refusal.status, refusal.code, refusal.message
         is_policy = status == HTTPStatus.FORBIDDEN
-        if is_policy and self._policy.block_style == "openai" and request.dialect == "openai_chat":
-            now = int(self._routing.now())
-            kind, body = completion(request, text, self._request_id, now, blocked=True)
-            return Reply(200, code, body, content_type=kind)
+        if is_policy and self._policy.block_style == "openai" and request.dialect != "openai_embeddings":
+            return self._fixed(request, text, code)
         kind = "server_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "policy_violation"
-        return Reply(status, code, error(text, kind, code), ((SHOULD_RETRY, "false"),))
+        if refusal.param is not None:
+            kind = "invalid_request_error"
+        return self._mistake(RequestError(text, status, code, refusal.param, kind), (SHOULD_RETRY, "false"))
 
     def _read(self, body: bytes) -> ChatRequest:
         policy = self._policy
         hops = policy.identity
         names = (hops.team_header, hops.tenant_header, hops.user_header)
-        request = parse(
+        request = read_request(
             body,
-            _DIALECTS[self._path],
+            self._door.dialect,
             headers=self._headers,
             identity=identify(self._source, hops.trusted_hops, self._headers, names),
         )
         if not known_model(policy, request.model):
-            raise _unknown_model(request.model)
+            raise unknown_model(request.model)
         return request
 
-    def _forward(self, request: ChatRequest, outcome: Forward) -> ProcessingResponse:
-        """Send it along the chain: hop ids for Envoy, the first endpoint's model in the body."""
-        chain = outcome.selection.chain[: len(HOPS)]
-        hops = [
-            (header, hop_id(self._policy.revision, t.key))
-            for header, t in zip(HOPS, outcome.targets, strict=False)
-        ]
-        self._sent = self._routing.clock()
-        self._wants_json = outcome.restore and wants_json(request)
+    def _forward(self, sent: "Sent") -> ProcessingResponse:
+        """Send it along the chain: opaque ids for Envoy, and one body for every attempt."""
+        leaving, shape = sent.leaving, sent.outcome.shape
+        revision = self._policy.revision
+        hops = [(name, hop_id(revision, t.key)) for name, t in zip(HOPS, leaving.targets, strict=False)]
         taken = (name for name, value in self._headers if name[0] != ":" and not _stays(name, value))
-        unwanted = outcome.shape.request.remove
+        unwanted = shape.request.remove
         changed = dict(
             [
                 *hops,
-                (FORM, form_id(self._policy.revision, request.dialect)),
-                ("x-envoy-max-retries", str(len(chain) - 1)),
+                (FORM, form_id(revision, leaving.form, mixed=leaving.mixed)),
+                ("x-envoy-max-retries", str(len(hops) - 1)),
                 *((name, value) for name, value in _REWRITTEN if name not in unwanted),
-                *outcome.shape.request.set,
-                *(_READABLE if outcome.restore else ()),
+                *shape.request.set,
+                *_READABLE,
+                *_own_form(self._headers, leaving),
             ]
         )
         response = ProcessingResponse()
@@ -287,7 +271,7 @@ class Router:
             response.request_body.response,
             changed.items(),
             [name for name in dict.fromkeys((*taken, *unwanted)) if name not in changed],
-            body=_neutral(request, outcome),
+            body=leaving.body,
         )
         return response
 
@@ -295,89 +279,105 @@ class Router:
 
     def _on_response(self, message: ProcessingRequest) -> ProcessingResponse:
         response = ProcessingResponse()
-        own = self._own_headers()
-        if not isinstance(self._outcome, Forward):  # Envoy's own answer to a request that went nowhere
-            change(response.response_headers.response, own.items())
+        sent = self._sent
+        if sent is None:  # Envoy's own answer to a request that went nowhere
+            change(response.response_headers.response, self._own_headers().items())
             return response
         headers = dict(read_headers(message.response_headers.headers))
         attempts = int(read_attribute(message, "upstream.request_attempt_count") or 0)
-        settled = settle(
-            self._outcome.targets,
-            attempts,
-            headers,
-            prompted=self._outcome.shaped.prompted,
-            category=self._outcome.decision.rule.category,
-        )
-        self._observe(self._outcome, settled)
+        ends = message.response_headers.end_of_stream
+        settled = settle(sent.leaving, self._door.dialect, attempts, headers, ends=ends)
+        self._observe(sent, settled)
         self._settled = settled
-        self.done = True
+        self.done = settled.reads == "nothing"
         if settled.body is not None:
-            return self._reply(Reply(settled.status, settled.code, settled.body, settled.set_headers))
-        shaped = self._outcome.shape.response
-        kept = {name for name, _ in (*settled.set_headers, *shaped.set)} | own.keys()
-        removed = (*settled.remove_headers, *(name for name in shaped.remove if name not in kept))
-        if self._outcome.restore and self._can_restore(headers, end=message.response_headers.end_of_stream):
-            self.done = False
-            removed += ("content-length",)
-            mode = ProcessingMode.STREAMED if self._restorer else ProcessingMode.BUFFERED
+            body = failure(self._door.dialect, settled.status, settled.body)
+            return self._reply(Reply(settled.status, settled.code, body, settled.set_headers))
+        changed = {
+            **dict(sent.outcome.shape.response.set),
+            **dict(settled.set_headers),
+            **self._own_headers(),
+        }
+        if settled.target is not None and settled.status in _GOOD:
+            prompted, category = sent.outcome.shaped.prompted, sent.outcome.decision.rule.category
+            changed |= told(settled.target, prompted=prompted, category=category)
+        removed = {*settled.remove_headers, *sent.outcome.shape.response.remove}
+        if settled.reads != "nothing":
+            is_stream = settled.reads == "stream"
+            mode = ProcessingMode.STREAMED if is_stream else ProcessingMode.BUFFERED
             response.mode_override.response_body_mode = mode
             response.mode_override.response_header_mode = ProcessingMode.SEND
-        changed = [*shaped.set, *settled.set_headers, *own.items()]
-        change(response.response_headers.response, changed, [n for n in removed if n not in dict(changed)])
+            if is_stream:
+                removed.add("content-length")
+                self._stream = self._answering(sent, settled).stream()
+        change(response.response_headers.response, changed.items(), [n for n in removed if n not in changed])
         return response
 
-    def _observe(self, outcome: Forward, settled: Settled) -> None:
+    def _answering(self, sent: "Sent", settled: Settled) -> Answering:
+        request, leaving = sent.request, sent.leaving
+        masked = sent.outcome.masked if sent.outcome.restore else None
+        unsaid = Unsaid(
+            model=request.model,
+            ident=f"chatcmpl-{self._request_id.replace('-', '')}",
+            created=int(self._routing.now()),
+            include_usage=True,
+        )
+        return Answering(
+            spoken=self._door.dialect if settled.target is None else leaving.spoken(settled.target),
+            request=request,
+            reply=unsaid,
+            values=masked.values if masked else {},
+            json_content=sent.outcome.restore and wants_json(request),
+            drops_usage=request.dialect == "openai_chat" and not wants_usage(request),
+        )
+
+    def _observe(self, sent: "Sent", settled: Settled) -> None:
         """Tell what this process remembers: how each endpoint did that was tried, and who served."""
-        tried = outcome.targets[: settled.attempts]
+        tried = sent.leaving.targets[: settled.attempts]
         for target in tried[:-1]:
             self._routing.health.observe(target.endpoint.name, None, error=True)
         if not tried:
             return
         # Behind a failed attempt nobody knows when this one began.
-        seconds = self._routing.clock() - self._sent if len(tried) == 1 else None
+        seconds = self._routing.clock() - sent.at if len(tried) == 1 else None
         failed = settled.status in _FAILED
         self._routing.health.observe(tried[-1].endpoint.name, None if failed else seconds, error=failed)
-        if outcome.conversation is not None and not failed:
-            self._routing.conversations.keep(outcome.conversation, tried[-1].endpoint.name)
+        if sent.outcome.conversation is not None and not failed:
+            self._routing.conversations.keep(sent.outcome.conversation, tried[-1].endpoint.name)
 
-    def _can_restore(self, headers: Mapping[str, str], *, end: bool) -> bool:
-        """Whether the answer has a body that can be read; one that cannot passes with its placeholders."""
-        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-        if end or headers[":status"] != "200" or headers.get("content-encoding", "identity") != "identity":
-            return False
-        if kind == "text/event-stream":
-            form = OpenAiChatStream(json_content=self._wants_json)
-            self._restorer = SseRestorer(self._values(), form)
-        return self._restorer is not None or kind == "application/json"
-
-    def _values(self) -> Mapping[str, str]:
-        masked = self._outcome.masked if isinstance(self._outcome, Forward) else None
-        return masked.values if masked else {}
+    # --- response body
 
     async def _on_response_body(self, message: ProcessingRequest) -> ProcessingResponse:
-        """Put back what was masked."""
+        """Pass it on: as it came where nothing changes."""
         piece, end = message.response_body.body, message.response_body.end_of_stream
-        response = ProcessingResponse()
         self.done = end
-        if self._restorer is not None:
-            body = self._restorer.feed(piece) + (self._restorer.end() if end else b"")
-            if body:
-                response.response_body.response.body_mutation.body = body
-            else:
+        response = ProcessingResponse(response_body=BodyResponse())
+        if self._stream is not None:
+            body = self._stream.feed(piece) + (self._stream.end() if end else b"")
+            if not body and piece:
                 response.response_body.response.body_mutation.clear_body = True
+            elif body != piece:
+                response.response_body.response.body_mutation.body = body
             return response
-        aside = len(piece) > LARGE_BYTES
-        values = self._values()
-        restore = partial(restore_json, piece, values, json_content=self._wants_json)
-        whole = await asyncio.to_thread(restore) if aside else restore()
+        sent, settled = self._sent, self._settled
+        if sent is None or settled is None:
+            raise ProtocolError("a response body that nobody asked for: check processing_mode")
+        answering = self._answering(sent, settled)
+        if len(piece) > LARGE_BYTES:
+            whole = await asyncio.to_thread(answering.whole, settled.status, piece)
+        else:
+            whole = answering.whole(settled.status, piece)
         self.done = True
-        change(response.response_body.response, body=whole)
+        if whole.status != settled.status or whole.body is not piece:
+            change(response.response_body.response, [(":status", str(whole.status))], body=whole.body)
         return response
 
     # --- common
 
     def _own_headers(self) -> dict[str, str]:
         own = {"x-waypost-request-id": self._request_id}
+        if self._door.dialect == "anthropic_messages":
+            own["request-id"] = self._request_id
         if self._outcome is not None:
             rule = self._outcome.decision.rule
             own["x-waypost-decision"] = rule.name
@@ -388,27 +388,50 @@ class Router:
                 own["x-waypost-adjusted"] = adjusted(self._outcome.shaped.adjustments)
         return own
 
+    def _mistake(self, wrong: RequestError, *headers: tuple[str, str]) -> Reply:
+        """An error as this client reads it."""
+        if wrong.code == "method_not_allowed":
+            headers = ("allow", self._door.allowed), *headers
+        body = error(wrong.message, wrong.kind, wrong.code, wrong.param)
+        return Reply(wrong.status, wrong.code, failure(self._door.dialect, wrong.status, body), headers)
+
     def _reply(self, reply: Reply) -> ProcessingResponse:
         self.done = True
         return immediate(reply, self._own_headers())
 
 
-_UNRECORDED: Final = Reply(
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A request that was sent along its chain; `at` is when, by the clock of `Routing`."""
+
+    request: ChatRequest
+    outcome: Forward
+    at: float
+
+    @property
+    def leaving(self) -> Leaving:
+        """What was sent, and along which chain."""
+        return self.outcome.leaving
+
+
+_UNRECORDED: Final = RequestError(
+    "Decisions cannot be recorded at the moment, so none is made.",
     503,
     "audit_unavailable",
-    error(
-        "Decisions cannot be recorded at the moment, so none is made.", "server_error", "audit_unavailable"
-    ),
+    kind="server_error",
 )
 
 
-def _neutral(request: ChatRequest, outcome: Forward) -> bytes | None:
-    """The body that every attempt starts from; None = as the client sent it."""
-    model = outcome.targets[0].model
-    body = outcome.shaped.body
-    if body is None:
-        return None if model == request.model else replace_model(request.original, model)
-    return replace_model(body, model)
+def _counted(body: bytes) -> Reply:
+    """An estimate, so that nothing has to leave for it."""
+    counted = b'{"input_tokens":%d}' % anthropic_messages.count_tokens(body)
+    return Reply(200, "counted", counted, (("x-waypost-estimated", "true"),))
+
+
+def _own_form(headers: Iterable[tuple[str, str]], leaving: Leaving) -> Iterator[tuple[str, str]]:
+    """Headers that belong to the client's own form, where all who are asked speak it."""
+    if leaving.form == "anthropic_messages":
+        yield from ((name, value) for name, value in headers if name in _OWN and _LIST.fullmatch(value))
 
 
 def _stays(name: str, value: str) -> bool:
@@ -426,19 +449,3 @@ def _expect_body(headers: Mapping[str, str], *, end_of_stream: bool) -> None:
         # A web page may send such a body to any address without being asked first; JSON it may not.
         message = "Requests from a browser must have content-type: application/json."
         raise RequestError(message, 415, "unsupported_media_type")
-
-
-def _mistake(wrong: RequestError) -> Reply:
-    return Reply(wrong.status, wrong.code, error(wrong.message, wrong.kind, wrong.code, wrong.param))
-
-
-def _wrong_method(method: str, allowed: str) -> Reply:
-    reply = _mistake(RequestError(f"{method} is not served here; {allowed} is.", 405, "method_not_allowed"))
-    return replace(reply, headers=(("allow", allowed),))
-
-
-def _unknown_model(name: str) -> RequestError:
-    message = (
-        f"There is no model {name[:100]!r} here. GET {MODELS} lists them; `auto` lets the router choose."
-    )
-    return RequestError(message, 404, "model_not_found", "model")

@@ -1,0 +1,161 @@
+"""A provider's answer on its way to the client: read in the provider's form, written in the client's.
+
+Rule 1: pure. What passes in one form passes byte for byte, but for what was masked and for a tap that learns
+what the answer used.
+Rule 2: forms never meet each other: what is translated stands in the neutral form between.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from waypost.dialects.clients import CLIENTS
+from waypost.dialects.foreign import Reply, mapping
+from waypost.dialects.forms import Part
+from waypost.dialects.openai_chat import completion
+from waypost.dialects.restore import OpenAiChatStream, SseRestorer, restore_json
+from waypost.dialects.servers import SERVERS
+from waypost.dialects.tap import StreamTap, body_usage
+from waypost.request.chat import ChatRequest, Dialect
+from waypost.usage import Usage
+
+_NEUTRAL: Final[Mapping[Dialect, Dialect]] = {"gemini_embeddings": "openai_embeddings"}
+_BAD_GATEWAY: Final = 502
+_GOOD: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """What becomes of one answer.
+
+    Attributes:
+        spoken: form the provider answers in.
+        request: of the client, whose form and wishes are to be met.
+        reply: what the provider does not say.
+        values: what placeholders stand for; empty = nothing is put back.
+        json_content: the text of the answer is JSON.
+        drops_usage: the client did not ask a stream for its usage.
+    """
+
+    spoken: Dialect
+    request: ChatRequest
+    reply: Reply
+    values: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    json_content: bool = False
+    drops_usage: bool = False
+
+    @property
+    def neutral(self) -> Dialect:
+        """The form between; the client's own where nothing is translated. Placeholders are put back in it."""
+        if self.spoken == self.request.dialect and not self.values:
+            return self.spoken
+        return _NEUTRAL.get(self.spoken, "openai_chat")
+
+    @property
+    def translates(self) -> bool:
+        """Whether the provider and the client speak different forms."""
+        return self.spoken != self.request.dialect
+
+    def stream(self) -> "Stream":
+        """The way of an answer that comes in pieces."""
+        tap = StreamTap(self.neutral, drop_usage=self.drops_usage)
+        parts: list[Part] = [tap]
+        if self.spoken != self.neutral:
+            parts.insert(0, SERVERS[self.spoken].stream(self.reply))
+        if self.values:
+            parts.append(SseRestorer(self.values, OpenAiChatStream(json_content=self.json_content)))
+        if self.request.dialect != self.neutral:
+            parts.append(CLIENTS[self.request.dialect].stream(self.request.body))
+        return Stream(parts, tap)
+
+    def whole(self, status: int, body: bytes) -> "Whole":
+        """An answer that came whole, or an error.
+
+        Args:
+            status: of the provider, 200 or an error.
+            body: JSON of the provider's form.
+        """
+        if status != _GOOD:
+            return self._failed(status, body)
+        foreign = self.spoken != self.neutral
+        neutral = SERVERS[self.spoken].read_response(body, self.reply) if foreign else body
+        if foreign and neutral.startswith(b'{"error"'):
+            return self.told(_BAD_GATEWAY, neutral)
+        usage = body_usage(self.neutral, neutral)
+        if self.values:
+            neutral = restore_json(neutral, self.values, json_content=self.json_content)
+        if self.request.dialect != self.neutral:
+            neutral = CLIENTS[self.request.dialect].write_response(neutral, self.request.body)
+        return Whole(_GOOD, neutral, usage)
+
+    def _failed(self, status: int, body: bytes) -> "Whole":
+        is_ours = _is_openai_error(body)  # also Envoy's own, whoever was asked
+        if self.spoken == self.request.dialect and not is_ours:
+            return Whole(status, body, None)
+        if self.spoken != self.neutral and not is_ours:
+            status, body = SERVERS[self.spoken].read_error(status, body)
+        return self.told(status, body)
+
+    def told(self, status: int, body: bytes) -> "Whole":
+        """An error of OpenAI's shape as this client reads it."""
+        return Whole(status, failure(self.request.dialect, status, body), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """An answer as the client gets it; `usage` None = not known."""
+
+    status: int
+    body: bytes
+    usage: Usage | None
+
+
+class Stream:
+    """The parts that a streamed answer goes through."""
+
+    def __init__(self, parts: Sequence[Part], tap: StreamTap) -> None:
+        self._parts = tuple(parts)
+        self.tap = tap
+
+    def feed(self, chunk: bytes) -> bytes:
+        """The next bytes: the same object where they pass as they came."""
+        for part in self._parts:
+            if not chunk:
+                return b""
+            chunk = part.feed(chunk)
+        return chunk
+
+    def end(self) -> bytes:
+        """The provider ended its answer: what is still to be said."""
+        rest = b""
+        for part in self._parts:
+            rest = (part.feed(rest) if rest else b"") + part.end()
+        return rest
+
+
+def failure(dialect: Dialect, status: int, body: bytes) -> bytes:
+    """An error of OpenAI's shape as clients of a form read it."""
+    client = CLIENTS.get(dialect)
+    return body if client is None else client.write_error(status, body)
+
+
+def _is_openai_error(body: bytes) -> bool:
+    try:
+        document = mapping(json.loads(body))
+    except (ValueError, RecursionError):
+        return False
+    told = mapping((document or {}).get("error")) or {}
+    return "param" in told and isinstance(told.get("type"), str)
+
+
+def fixed(request: ChatRequest, text: str, ident: str, created: int, *, blocked: bool) -> tuple[str, bytes]:
+    """A fixed answer in the client's form: content type and body; arguments as for `completion`."""
+    kind, body = completion(request, text, ident, created, blocked=blocked)
+    client = CLIENTS.get(request.dialect)
+    if client is None or request.dialect == "openai_chat":
+        return kind, body
+    if not request.stream:
+        return kind, client.write_response(body, request.body)
+    writer = client.stream(request.body)
+    return kind, writer.feed(body) + writer.end()

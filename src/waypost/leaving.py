@@ -1,0 +1,154 @@
+"""What leaves for the chain: one body in one form for all attempts, and what a provider cannot take of it.
+
+Rule 1: the client's own bytes go out where every provider of the chain speaks its form and nothing is
+edited; else the neutral form does, and each attempt makes it its provider's.
+Rule 2: a provider that cannot be sent the request is left out before anything is sent.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from waypost.dialects import digits, signatures
+from waypost.dialects.openai_chat import wants_usage
+from waypost.dialects.servers import SERVERS
+from waypost.dialects.spans import replace_model
+from waypost.dialects.splice import Put, splice
+from waypost.errors import RequestError
+from waypost.mutations.shape import Shaped
+from waypost.mutations.target import Target
+from waypost.policy import Policy
+from waypost.providers.chain import expanded
+from waypost.request.chat import ChatRequest, Dialect
+
+_MARKS: Final = (signatures.MARK.encode(), b'"thinking_blocks"')
+"""What a client that speaks OpenAI's form sends back of another provider's answer."""
+
+_USAGE: Final = ("stream_options", "include_usage")
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """A request as it leaves.
+
+    Attributes:
+        form: of the body.
+        body: None = as the client sent it.
+        targets: one for each attempt, in order; a provider with several keys or addresses comes again.
+        dropped: what each of them is not told, as `parameter: what became of it`, by the key of the target.
+        mixed: the neutral form may hold what OpenAI has no word for.
+    """
+
+    form: Dialect
+    body: bytes | None
+    targets: tuple[Target, ...]
+    dropped: Mapping[str, tuple[str, ...]]
+    mixed: bool = False
+
+    def spoken(self, target: Target) -> Dialect:
+        """The form in which a target is asked, and answers."""
+        provider = target.endpoint.provider
+        return self.form if provider.speaks(self.form) else provider.foreign(self.form) or self.form
+
+
+NOTHING: Final = Leaving("openai_chat", None, (), {})
+
+
+def leave(
+    policy: Policy, request: ChatRequest, targets: Sequence[Target], shaped: Shaped, *, masked: bool
+) -> Leaving:
+    """Decide what leaves.
+
+    Args:
+        policy: in force.
+        request: of the client.
+        targets: the chain, at least one.
+        shaped: the neutral form as it leaves.
+        masked: what of the client's own form is not in the neutral form was not masked with it.
+
+    Raises:
+        RequestError: 400, no provider of the chain can be sent it; the first one's reason.
+    """
+    if request.sent is not None:
+        own = [t for t in targets if t.endpoint.provider.speaks(request.dialect) and not t.says_more]
+        untouched = shaped.body is None and not masked
+        if untouched and own and (len(own) == len(targets) or request.native is not None):
+            body = _named(request.sent, request.model, own[0].model)
+            return Leaving(request.dialect, body, expanded(own), {})
+        if request.native is not None:
+            raise _unservable(request.native, edited=bool(own))
+    return _neutral(policy, request, targets, shaped)
+
+
+def _neutral(policy: Policy, request: ChatRequest, targets: Sequence[Target], shaped: Shaped) -> Leaving:
+    form: Dialect = "openai_embeddings" if request.dialect == "openai_embeddings" else "openai_chat"
+    body = shaped.body or request.original
+    reading = _Reading(body, form, strict=policy.strict)
+    dropped: dict[str, tuple[str, ...]] = {}
+    kept: list[Target] = []
+    refused: list[RequestError] = []
+    for target in targets:
+        try:
+            dropped[target.key] = reading.check(target)
+            kept.append(target)
+        except RequestError as wrong:
+            refused.append(wrong)
+    if not kept:
+        raise refused[0]
+    if _adds_usage(policy, request, targets):
+        body = splice(body, (Put(_USAGE, value=True),))
+    mixed = request.sent is not None or any(mark in body for mark in _MARKS)
+    named = _named(body, request.model, kept[0].model)
+    if named is None and (body is not request.original or request.sent is not None):
+        named = body
+    return Leaving(form, named, expanded(kept), dropped, mixed)
+
+
+class _Reading:
+    """A neutral body, parsed at most once for all who are sent it in another form."""
+
+    def __init__(self, body: bytes, form: Dialect, *, strict: bool) -> None:
+        self._body = body
+        self._form: Dialect = form
+        self._strict = strict
+        self._document: Mapping[str, Any] | None = None
+
+    def check(self, target: Target) -> tuple[str, ...]:
+        """What a target is not told.
+
+        Raises:
+            RequestError: it cannot be sent the request at all.
+        """
+        provider = target.endpoint.provider
+        if provider.speaks(self._form):
+            return ()
+        foreign = provider.foreign(self._form)
+        if foreign is None:
+            message = f"Model {target.endpoint.name!r} cannot serve this kind of request."
+            raise RequestError(message, 400, "unsupported_operation", "model")
+        if self._document is None:
+            self._document = cast("Mapping[str, Any]", digits.loads(self._body))
+        return SERVERS[foreign].write_request(self._document, target.model, self._strict).warnings
+
+
+def _named(body: bytes, model: str, wanted: str) -> bytes | None:
+    """The body with the first target's model; None = it has that already."""
+    return None if model == wanted else replace_model(body, wanted)
+
+
+def _adds_usage(policy: Policy, request: ChatRequest, targets: Sequence[Target]) -> bool:
+    """Whether what a stream costs has to be asked for."""
+    if not request.stream or request.dialect != "openai_chat":
+        return False
+    prices: Mapping[str, object] = getattr(getattr(policy, "costs", None), "prices", {})
+    priced = any(t.endpoint.name in prices for t in targets)
+    return priced and not wants_usage(request)
+
+
+def _unservable(param: str, *, edited: bool) -> RequestError:
+    why = (
+        "the gateway edits this request, and cannot do so in its own form"
+        if edited
+        else "no model that may serve this request speaks the form it belongs to"
+    )
+    return RequestError(f"`{param}` cannot be sent on: {why}.", 400, "unsupported_parameter", param)
