@@ -1,22 +1,25 @@
 """What becomes of a provider's response, status by status."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from waypost.leaving import Leaving
 from waypost.mutations.target import Use, target
 from waypost.record import AuditRecord
-from waypost.settle import Settled, settle
+from waypost.settle import Settled, settle, told
 from waypost.testing.policies import endpoints
 
-CHAIN = [target(e, Use(), None) for e in endpoints({"a": "external", "b": "external"}).values()]
+CHAIN = tuple(target(e, Use(), None) for e in endpoints({"a": "external", "b": "external"}).values())
+LEAVING = Leaving("openai_chat", None, CHAIN, {"b": ("seed: is not known there", "n")})
 JSON = {"content-type": "application/json; charset=utf-8"}
 
 
 def settled(status: int, attempts: int = 1, **headers: str) -> Settled:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return settle(CHAIN, attempts, {":status": str(status)} | JSON | named)
+    return settle(LEAVING, "openai_chat", attempts, {":status": str(status)} | JSON | named)
 
 
 def headers(found: Settled) -> dict[str, str]:
@@ -28,27 +31,28 @@ def error(found: Settled) -> dict[str, Any]:
     return json.loads(found.body)["error"]
 
 
-@pytest.mark.parametrize(("attempts", "endpoint"), [(1, "a"), (2, "b")])
-def test_a_good_answer_names_who_gave_it(attempts: int, endpoint: str) -> None:
-    found = settled(200, attempts)
-    assert found.body is None
-    assert headers(found) == {
-        "x-waypost-model": endpoint,
-        "x-waypost-attempts": str(attempts),
-        "x-vsr-selected-model": endpoint,
-        "x-vsr-selected-reasoning": "off",
-        "x-vsr-injected-system-prompt": "false",
+def test_a_good_answer_names_who_gave_it_and_what_was_not_told() -> None:
+    found = settled(200)
+    assert (found.body, found.target) == (None, CHAIN[0])
+    assert headers(found) == {"x-waypost-model": "a", "x-waypost-attempts": "1"}
+    assert headers(settled(200, 2)) == {
+        "x-waypost-model": "b",
+        "x-waypost-attempts": "2",
+        "x-waypost-dropped-params": "seed (is not known there), n",
     }
 
 
-@pytest.mark.parametrize(
-    ("status", "told"), [(200, "computer science"), (201, "computer science"), (400, None)]
-)
-def test_a_good_answer_names_the_category_that_decided(status: int, told: str | None) -> None:
-    forged = {":status": str(status), "x-vsr-selected-category": "fake"} | JSON
-    found = settle(CHAIN, 1, forged, category="computer science")
-    assert headers(found).get("x-vsr-selected-category") == told
-    assert ("x-vsr-selected-category" in found.remove_headers) == (told is None)
+@pytest.mark.parametrize("category", ["", "law"])
+@pytest.mark.parametrize("prompted", [False, True])
+def test_compatible_headers_of_a_good_answer(category: str, *, prompted: bool) -> None:
+    expected = {
+        "x-vsr-selected-model": "b",
+        "x-vsr-selected-reasoning": "off",
+        "x-vsr-injected-system-prompt": str(prompted).lower(),
+    }
+    if category:
+        expected["x-vsr-selected-category"] = category
+    assert told(CHAIN[1], prompted=prompted, category=category) == expected
 
 
 def test_an_error_of_the_request_passes_as_the_provider_said_it() -> None:
@@ -114,6 +118,8 @@ def test_a_provider_does_not_ask_for_retries_or_speak_for_the_gateway() -> None:
 def test_what_names_the_gateways_account_is_removed() -> None:
     removed = settled(200).remove_headers
     assert {"set-cookie", "openai-organization", "openai-project", "alt-svc"} <= set(removed)
+    mentioned = settled(200, anthropic_ratelimit_tokens_limit="9", x_goog_project="p").remove_headers
+    assert {"anthropic-ratelimit-tokens-limit", "x-goog-project"} <= set(mentioned)
 
 
 @pytest.mark.parametrize("status", [200, 401, 500])
@@ -122,9 +128,52 @@ def test_no_header_is_both_set_and_removed(status: int) -> None:
     assert not set(headers(found)) & set(found.remove_headers)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("retry-after", "60", "60"),
+        ("retry-after", "61", "60"),
+        ("retry-after", "Fri, 31 Dec 2100 23:59:59 GMT", "60"),
+        ("retry-after", "9" * 5000, "60"),
+        ("retry-after-ms", "60001", "60000"),
+    ],
+)
+def test_nobody_is_told_to_wait_for_long(name: str, value: str, told: str) -> None:
+    found = settled(429, **{name: value})
+    assert headers(found).get(name, value) == told
+    assert "x-should-retry" not in headers(found)
+
+
+@pytest.mark.parametrize(
+    ("spoken", "client", "status", "kind", "reads"),
+    [
+        ("openai_chat", "openai_chat", 200, "application/json", "whole"),
+        ("openai_chat", "openai_chat", 200, "text/event-stream; charset=utf-8", "stream"),
+        ("openai_chat", "openai_chat", 200, "audio/mpeg", "nothing"),
+        ("openai_chat", "openai_chat", 400, "application/json", "nothing"),
+        ("openai_chat", "anthropic_messages", 400, "application/json", "whole"),
+        ("anthropic_messages", "anthropic_messages", 400, "application/json", "whole"),
+        ("openai_chat", "openai_responses", 400, "application/json", "nothing"),
+        ("openai_chat", "openai_chat", 204, "application/json", "nothing"),
+    ],
+)
+def test_which_bodies_are_looked_at(spoken: Any, client: Any, status: int, kind: str, reads: str) -> None:
+    leaving = replace(LEAVING, form=spoken)
+    assert settle(leaving, client, 1, {":status": str(status), "content-type": kind}).reads == reads
+
+
+def test_an_answer_that_cannot_be_translated_is_an_error() -> None:
+    for more in ({"content-type": "text/html"}, {"content-encoding": "gzip"}, {"content-length": "99999999"}):
+        said = {":status": "200"} | JSON | more
+        found = settle(LEAVING, "anthropic_messages", 1, said)
+        assert (found.status, found.code, found.reads) == (502, "provider_unreadable", "nothing")
+        assert settle(LEAVING, "openai_chat", 1, said).body is None
+    assert settle(LEAVING, "anthropic_messages", 1, {":status": "200"} | JSON, ends=True).status == 502
+
+
 def test_an_answer_of_envoy_before_any_attempt_passes() -> None:
     found = settled(404, 0)
-    assert (found.status, found.body, found.endpoint) == (404, None, None)
+    assert (found.status, found.body, found.target) == (404, None, None)
     assert headers(found) == {"x-waypost-attempts": "0"}
     assert found.record("id", "rev").target == ()
 

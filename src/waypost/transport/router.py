@@ -49,7 +49,7 @@ LARGE_BYTES: Final = 256 * 1024
 """Bodies above it are read in a thread: parsing and searching 1 MB takes about 10 ms of ordinary text."""
 
 _PASSED_ON: Final = frozenset(
-    {"accept", "accept-encoding", "content-type", "content-length", "traceparent", "user-agent"}
+    {"accept", "content-type", "content-length", "traceparent", "user-agent"}
     | {"x-request-id", "x-forwarded-proto", "host", "transfer-encoding"}
 )
 """Headers that stay, besides the pseudo-headers. Framing is Envoy's to keep, and without `x-forwarded-proto`
@@ -57,10 +57,8 @@ it finds no route."""
 
 _QUALITY: Final = r"(?:; ?q=[01](?:\.\d{1,3})?)?"
 _ACCEPT: Final = rf"(?:application/json|text/event-stream|\*/\*){_QUALITY}"
-_ENCODING: Final = rf"(?:gzip|deflate|br|zstd|identity|\*){_QUALITY}"
 _PLAIN: Final = {
     "accept": re.compile(f"{_ACCEPT}(?:, ?{_ACCEPT})*"),
-    "accept-encoding": re.compile(f"{_ENCODING}(?:, ?{_ENCODING})*"),
     "traceparent": re.compile("[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}"),
 }
 """All that a client may say in a header that stays: no rule reads headers for what must not leave."""

@@ -140,7 +140,8 @@ def test_a_post_passes_and_its_body_and_response_are_asked_for(path: str) -> Non
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
-        ("POST", "/v1/responses", 404),
+        ("POST", "/v1/threads", 404),
+        ("GET", "/v1/responses", 405),
         ("POST", "/v1/chat/completions/", 404),
         ("POST", "/v1/chat%2Fcompletions", 404),
         ("POST", "", 404),
@@ -233,6 +234,7 @@ def test_a_request_is_sent_along_its_chain() -> None:
         "content-type": "application/json",
         "content-length": str(len(body)),
         "user-agent": "waypost",
+        "accept-encoding": "identity",
     }
     assert not talk.router.done
     (record,) = talk.log.records
@@ -279,8 +281,6 @@ def test_what_providers_must_not_see_is_removed() -> None:
         ("accept", "text/event-stream, */*;q=0.1", True),
         ("accept", "application/json; note=confidential", False),
         ("accept-encoding", "gzip, deflate, br, zstd", True),
-        ("accept-encoding", "identity;q=0.5,*;q=0", True),
-        ("accept-encoding", "confidential", False),
         ("traceparent", "00-confidential", False),
     ],
 )
@@ -401,6 +401,9 @@ def test_an_answer_tells_who_gave_it_and_why() -> None:
     }
     assert "set-cookie" in mutation.remove_headers
     assert not answer.response_headers.response.HasField("body_mutation")
+    assert not talk.router.done
+    passed = talk.hear(response_body(b'{"choices": []}'))
+    assert not passed.response_body.response.HasField("body_mutation")
     assert talk.router.done
     talk.close()
     assert [(r.type, r.outcome, r.target, r.attempts) for r in talk.log.records] == [
@@ -559,19 +562,21 @@ def test_what_is_masked_leaves_as_a_placeholder(action: PiiAction) -> None:
     assert change.body_mutation.body == chat("both <EMAIL_1>", "wire-a")
     mutation = set_by(change.header_mutation)
     assert mutation["content-length"] == str(len(change.body_mutation.body))
-    # Where it is put back, the answer has to be read.
-    assert mutation.get("accept-encoding") == ("identity" if action == "mask_restore" else None)
+    assert mutation["accept-encoding"] == "identity"
     answer = talk.hear(response_headers()).response_headers.response.header_mutation
     assert set_by(answer)["x-waypost-masked"] == "EMAIL_ADDRESS=1"
     assert MAIL not in str(talk.log.records)
 
 
-def test_where_nothing_is_found_nothing_is_read_of_the_answer() -> None:
+@pytest.mark.parametrize("kind", ["application/json", "text/event-stream"])
+def test_where_nothing_is_found_the_answer_passes_as_it_is(kind: str) -> None:
     talk = on_pii("mask_restore")
-    change = talk.ask("both").request_body.response
-    assert "accept-encoding" not in set_by(change.header_mutation)
-    answer = talk.hear(response_headers())
-    assert not answer.HasField("mode_override")
+    talk.ask("both")
+    talk.hear(response_headers(headers={"content-type": kind}))
+    told = event("<EMAIL_1>") + b"data: [DONE]\n\n" if kind[0] == "t" else b'{"a": "<EMAIL_1>"}'
+    answer = talk.hear(response_body(told))
+    assert answer.WhichOneof("response") == "response_body"
+    assert not answer.response_body.response.HasField("body_mutation")
     assert talk.router.done
 
 
@@ -585,7 +590,6 @@ def masked(headers: Mapping[str, str] | None = None, status: int = 200, *, end: 
 def test_an_answer_in_json_is_read_whole_and_gets_its_values_back() -> None:
     talk, answer = masked({"content-length": "40"})
     assert answer.mode_override.response_body_mode == ProcessingMode.BUFFERED
-    assert "content-length" in answer.response_headers.response.header_mutation.remove_headers
     assert not talk.router.done
     told = json.dumps({"choices": [{"message": {"role": "assistant", "content": "Write to <EMAIL_1>."}}]})
     change = talk.hear(response_body(told.encode())).response_body.response
@@ -616,10 +620,10 @@ def test_a_stream_is_read_piece_by_piece_and_a_placeholder_may_be_cut_anywhere()
         told = b""
         for piece, end in ((stream[:cut], False), (stream[cut:], False), (b"", True)):
             assert not talk.router.done
-            change = talk.hear(response_body(piece, end=end)).response_body.response.body_mutation
-            # An empty piece must be cleared: no mutation would let the provider's own pass.
-            assert change.clear_body or change.body
-            told += change.body
+            response = talk.hear(response_body(piece, end=end)).response_body.response
+            change = response.body_mutation
+            # What is held back must be cleared: no mutation would let the provider's own pass.
+            told += change.body if response.HasField("body_mutation") else piece
         assert talk.router.done
         events = [json.loads(line[6:]) for line in told.split(b"\n\n") if line.startswith(b"data: {")]
         said = "".join(each["choices"][0]["delta"].get("content", "") for each in events)
