@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from waypost.dialects import anthropic_messages
+from waypost.dialects import anthropic_messages, openai_completions
 from waypost.dialects.forms import ClientForm, Inbound, Part
 from waypost.request.chat import Dialect
 
@@ -34,6 +34,12 @@ CLIENTS: Final[Mapping[Dialect, ClientForm]] = {
         write_response=lambda answer, _: answer,
         stream=_same,
         write_error=lambda _, error: error,
+    ),
+    "openai_completions": ClientForm(
+        read_request=openai_completions.read_request,
+        write_response=openai_completions.write_response,
+        stream=openai_completions.StreamWriter,
+        write_error=openai_completions.write_error,
     ),
     "anthropic_messages": ClientForm(
         read_request=anthropic_messages.read_request,

@@ -1,0 +1,108 @@
+"""A stream of chunks of a chat completion, read for those who write it in a client's form.
+
+Rule 1: after its end, good or bad, nothing of a stream counts.
+Rule 2: it came to its end only if it said why; `[DONE]` alone says nothing, and not all servers send it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from waypost.dialects import digits
+from waypost.dialects.foreign import mapping, sequence
+from waypost.dialects.sse import Event, SseReader
+
+BAD: Final = "The provider's answer could not be understood."
+ENDED_EARLY: Final = "The provider's answer ended before it was complete."
+TOO_LONG: Final = "The provider's answer is longer than can be told at its end."
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A stream failed; what was sent of it stands."""
+
+    message: str
+    kind: str = "server_error"
+    code: str | None = "provider_error"
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A stream came to its end."""
+
+
+Step = dict[str, Any] | Fault | Done
+"""A chunk, or the end."""
+
+
+class Chunks:
+    """Reads one stream."""
+
+    def __init__(self) -> None:
+        self._events = SseReader()
+        self._is_finished = False
+        self._is_over = False
+
+    def feed(self, chunk: bytes) -> Iterator[Step]:
+        """The next bytes, cut anywhere: what is in them."""
+        for event in self._events.feed(chunk):
+            yield from self._event(event)
+
+    def end(self) -> Iterator[Step]:
+        """There are no more bytes; the last step is always an end, unless there was one."""
+        for event in self._events.end():
+            yield from self._event(event)
+        if not self._is_over:
+            yield self._ended()
+
+    def _event(self, event: Event) -> Iterator[Step]:
+        if self._is_over:
+            return
+        if (event.data or b"").startswith(b"[DONE]"):
+            yield self._ended()
+            return
+        document = _document(event)
+        if document is None:
+            yield self.fail(Fault(BAD))
+        elif document.get("error"):
+            yield self.fail(_fault(document["error"]))
+        else:
+            yield document
+            self._is_finished = self._is_finished or any(
+                map(_says_why, sequence(document.get("choices")) or ())
+            )
+
+    def _ended(self) -> Step:
+        self._is_over = True
+        return Done() if self._is_finished else Fault(ENDED_EARLY)
+
+    def fail(self, fault: Fault) -> Fault:
+        """End it with a fault that its reader found."""
+        self._is_over = True
+        return fault
+
+
+def _document(event: Event) -> dict[str, Any] | None:
+    try:
+        return mapping(digits.loads(event.data or b""))
+    except ValueError:
+        return None
+
+
+def _says_why(choice: object) -> bool:
+    return isinstance((mapping(choice) or {}).get("finish_reason"), str)
+
+
+def _fault(error: object) -> Fault:
+    found = mapping(error) or {}
+    message, kind, code = found.get("message"), found.get("type"), found.get("code")
+    return Fault(
+        message if isinstance(message, str) and message else "The provider failed.",
+        kind if isinstance(kind, str) and kind else "server_error",
+        code if isinstance(code, str) else None,
+    )
+
+
+def choice_of(document: dict[str, Any]) -> dict[str, Any]:
+    """The first choice of a completion or chunk; empty if it has none."""
+    return mapping(next(iter(sequence(document.get("choices")) or ()), None)) or {}
