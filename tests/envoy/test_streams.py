@@ -1,5 +1,6 @@
 """Streams in every translated direction and in place: no word waits, no failure looks like an end."""
 
+import contextlib
 import gzip
 import json
 import threading
@@ -319,12 +320,15 @@ def test_the_sdks_raise_on_an_error_in_a_stream(
         list(sdk.messages.create(**MESSAGES.body(over(name)), stream=True))
     assert caught.value.body["type"] == "error"  # type: ignore[index,call-overload]
     kinds: list[str] = []
-    with pytest.raises(openai.APIError):
+    with contextlib.suppress(
+        openai.APIError
+    ):  # it hands on an event `error` of this form, and raises on none
         drain(
             openai_sdk(mixed_gateway).responses.create(**RESPONSES.body(over(name)), stream=True),
             lambda event: kinds.append(event.type),
         )
     assert "response.completed" not in kinds
+    assert kinds[-1] in {"error", "response.failed"}
 
 
 @pytest.mark.parametrize("name", FIRST.values())
