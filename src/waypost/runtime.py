@@ -16,6 +16,7 @@ from waypost.policy import Policy
 from waypost.signals.base import Encoded, Examples
 from waypost.transport.driver import Ports
 from waypost.transport.fronts import Front, listen
+from waypost.transport.keys import Keys
 from waypost.transport.router import Router, Routing
 from waypost.transport.upstream import Upstream
 
@@ -140,8 +141,9 @@ async def worker(
         stack.callback(classifiers.close)
         if asks_classifiers(policy):
             await asyncio.to_thread(classifiers.load, policy)
+        keys = Keys(time.monotonic)
         # Requests that are decided still have attempts before them, so the upstream role stops last.
-        server = await listen(upstream, lambda: Upstream(policies.hops), limit, front)
+        server = await listen(upstream, lambda: Upstream(policies.hops, keys, time.time), limit, front)  # noqa: TID251
         stack.push_async_callback(server.stop, 1)
         # The wall clock is asked here, at the rim; below it is a value.
         routing = Routing(
