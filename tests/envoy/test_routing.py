@@ -203,7 +203,7 @@ def test_a_missing_model_is_said(gateway: Gateway, world: World) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
-        ("POST", "/v1/responses", 404),
+        ("POST", "/v1/threads", 404),
         ("POST", "/v1/chat/completions/", 404),
         ("POST", "/v1/chat/completions/x", 404),
         ("POST", "/v1/../v1/chat/completionsx", 404),
