@@ -1,127 +1,84 @@
-"""Three demo providers that speak the OpenAI wire format, as strictly as real ones, on loopback ports.
+"""The demo's providers on loopback ports: who there is, and the sockets that serve them.
 
-They invent nothing clever: the answer says which provider and model was reached, so that a routing
-decision can be seen. One process, one server, three sockets; the port a request came in by is the provider.
+One process, one server, a socket for each; the port a request comes in by is the provider. What they say is
+in `openai`, `anthropic` and `gemini`, what goes wrong with it in `faults`.
 """
 
 import asyncio
-import base64
-import hashlib
-import json
 import os
-import re
-import secrets
 import socket
-import string
 import struct
 import sys
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Annotated, Any, Final, Literal, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Final, cast
+from urllib.parse import parse_qsl
 
 import uvicorn
-from pydantic import BaseModel, Field, ValidationError
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from waypost.demo import anthropic, gemini, openai
+from waypost.demo.faults import Course, course
+from waypost.demo.wire import Answer, Call, DemoProvider, Form, RefusedError
 from waypost.errors import Exit
 
 CHUNK_SECONDS: Final = 0.02
 """Pause between two streamed words, so that one can watch a stream arrive."""
 
-DIMENSIONS: Final = 256
-"""Length of an embedding vector."""
-
-
-OPERATIONS: Final = {"POST /v1/chat/completions", "POST /v1/embeddings", "GET /v1/models"}
-
-B = TypeVar("B", bound="Body")
-
-
-@dataclass(frozen=True, slots=True)
-class DemoProvider:
-    """One provider of the demo.
-
-    Attributes:
-        variable: environment variable with its port; `demo.yaml` reads the same.
-        api_key: key it demands as bearer token; not a secret.
-        models: wire names it serves.
-    """
-
-    name: str
-    variable: str
-    default_port: int
-    api_key: str
-    models: tuple[str, ...]
-
-    def port(self, environ: Mapping[str, str]) -> int:
-        """Where it listens."""
-        return int(environ.get(self.variable) or self.default_port)
-
-
-_INSIDE: Final = ("finance-32b", "clinic-27b", "legal-32b")
-_CLOUD: Final = (
-    "general-large", "medical-large", "maths-large", "coder-large", "writer-large", "chat-small",
-    "travel-medium", "embed-small",
-)  # fmt: skip
-
 PROVIDERS: Final = (
-    DemoProvider("onprem", "WAYPOST_DEMO_PORT_1", 9101, "demo-key-onprem", _INSIDE),
-    DemoProvider("cloud", "WAYPOST_DEMO_PORT_2", 9102, "demo-key-cloud", _CLOUD),
+    DemoProvider(
+        "onprem", "WAYPOST_DEMO_PORT_1", 9101, "demo-key-onprem", ("finance-32b", "clinic-27b", "legal-32b")
+    ),
+    DemoProvider(
+        "cloud",
+        "WAYPOST_DEMO_PORT_2",
+        9102,
+        "demo-key-cloud",
+        ("general-large", "medical-large", "chat-small", "embed-small"),
+        "openai",
+    ),
     DemoProvider("search", "WAYPOST_DEMO_PORT_3", 9103, "demo-key-search", ("search-large",)),
+    DemoProvider(
+        "anthropic",
+        "WAYPOST_DEMO_PORT_4",
+        9104,
+        "demo-key-anthropic",
+        ("claude-sonnet-4-5", "claude-opus-4-7"),
+        "anthropic",
+    ),
+    DemoProvider(
+        "gemini",
+        "WAYPOST_DEMO_PORT_5",
+        9105,
+        "demo-key-gemini",
+        ("gemini-3-pro", "gemini-2.5-flash", "gemini-2.0-flash", "gemini-embedding-001"),
+        "gemini",
+    ),
 )
 
-
-class RejectedError(Exception):
-    """The request is answered with an error in OpenAI's shape."""
-
-    def __init__(self, status: int, message: str, code: str | None = None, param: str | None = None) -> None:
-        error = {"message": message, "type": "invalid_request_error", "param": param, "code": code}
-        self.response = JSONResponse({"error": error}, status)
-        super().__init__(message)
-
-
-class Body(BaseModel):
-    """What every operation wants; unknown fields are welcome, as at a real provider."""
-
-    model: Annotated[str, Field(min_length=1)]
-
-
-class Message(BaseModel):
-    """One turn; content is a text or a list of parts."""
-
-    role: str
-    content: str | list[dict[str, Any]] | None = None
-
-    @property
-    def text(self) -> str:
-        """What can be read of it."""
-        if isinstance(self.content, str):
-            return self.content
-        return "".join(str(part.get("text", "")) for part in self.content or ())
+_DIALECTS: Final[
+    dict[Form, tuple[Callable[[DemoProvider, Call], Answer], Callable[[RefusedError], Answer]]]
+] = {
+    "openai": (openai.serve, openai.refusal),
+    "compatible": (openai.serve, openai.refusal),
+    "anthropic": (anthropic.serve, anthropic.refusal),
+    "gemini": (gemini.serve, gemini.refusal),
+}
+_HTML: Final = Answer(
+    (b"<html><body><h1>502 Bad Gateway</h1></body></html>",), 502, (("content-type", "text/html"),)
+)
+_TRANSPORT: Final = "transport"
+_RESET: Final = struct.pack("ii", 1, 0)
+"""Of the socket option that throws away what is not sent and says so to the other side."""
 
 
-class StreamOptions(BaseModel):
-    """How a stream is to look."""
-
-    include_usage: bool = False
-
-
-class ChatBody(Body):
-    """`POST /v1/chat/completions`."""
-
-    messages: Annotated[list[Message], Field(min_length=1)]
-    stream: bool | None = None
-    stream_options: StreamOptions | None = None
-
-
-class EmbeddingsBody(Body):
-    """`POST /v1/embeddings`: a text, token ids, or a list of either."""
-
-    input: Annotated[str | list[str] | list[int] | list[list[int]], Field(min_length=1)]
-    encoding_format: Literal["float", "base64"] = "float"
+def answer(provider: DemoProvider, call: Call) -> Answer:
+    """What this provider answers to a call."""
+    serve, refusal = _DIALECTS[provider.form]
+    try:
+        return serve(provider, call)
+    except RefusedError as error:
+        return refusal(error)
 
 
 class App:
@@ -138,136 +95,92 @@ class App:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        request = Request(scope, receive)
-        try:
-            response = await self._answer(self._providers[scope["server"][1]], request)
-        except RejectedError as rejected:
-            response = rejected.response
-        response.headers["x-request-id"] = _identifier("req_", 32)
-        await response(scope, receive, send)
+        call = await _read(scope, receive)
+        given = answer(self._providers[scope["server"][1]], call)
+        if given.faults.has("hang"):
+            await _silence(receive)
+        elif given.faults.has("reset"):
+            await _cut(scope, receive, at_once=True)
+        else:
+            await self._write(_HTML if given.faults.has("html") else given, call, scope, receive, send)
 
-    async def _answer(self, provider: DemoProvider, request: Request) -> Response:
-        operation = f"{request.method} {request.url.path}"
-        if operation not in OPERATIONS:
-            raise RejectedError(404, f"Unknown request: {operation}", "unknown_url")
-        if request.headers.get("authorization") != f"Bearer {provider.api_key}":
-            raise RejectedError(401, f"Incorrect API key for provider {provider.name!r}.", "invalid_api_key")
-        match operation:
-            case "POST /v1/chat/completions":
-                return self._chat(provider, _parse(ChatBody, provider, await request.body()))
-            case "POST /v1/embeddings":
-                return _embeddings(_parse(EmbeddingsBody, provider, await request.body()))
-            case _:
-                return _models(provider)
-
-    def _chat(self, provider: DemoProvider, body: ChatBody) -> Response:
-        text = "\n".join(message.text for message in body.messages)
-        answer = (
-            f"{body.model} at the demo provider '{provider.name}' read {len(text)} characters and answers."
-        )
-        usage = _usage(text, answer)
-        head: dict[str, Any] = {
-            "id": _identifier("chatcmpl-", 29),
-            "object": "chat.completion",
-            "created": int(datetime.now(UTC).timestamp()),
-            "model": body.model,
-            "system_fingerprint": "fp_demo",
-        }
-        if body.stream:
-            wanted = usage if body.stream_options and body.stream_options.include_usage else None
-            return StreamingResponse(self._events(head, answer, wanted), media_type="text/event-stream")
-        message = {"role": "assistant", "content": answer, "refusal": None}
-        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
-        return JSONResponse({**head, "choices": [choice], "usage": usage})
-
-    async def _events(
-        self, head: dict[str, Any], answer: str, usage: dict[str, int] | None
-    ) -> AsyncIterator[str]:
-        """Role, one event per word, finish reason, usage where it was asked for, `[DONE]`."""
-        head = {**head, "object": "chat.completion.chunk"}
-        if usage:
-            head["usage"] = None  # as OpenAI does: present in every chunk once it was asked for
-
-        def event(delta: dict[str, Any], finish_reason: str | None = None) -> str:
-            choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
-            return _event({**head, "choices": [choice]})
-
-        yield event({"role": "assistant", "content": "", "refusal": None})
-        for word in re.findall(r"\S+\s*", answer):
-            await asyncio.sleep(self._pause)
-            yield event({"content": word})
-        yield event({}, "stop")
-        if usage:
-            yield _event({**head, "choices": [], "usage": usage})
-        yield "data: [DONE]\n\n"
+    async def _write(self, given: Answer, call: Call, scope: Scope, receive: Receive, send: Send) -> None:
+        takes = "gzip" in call.headers.get("accept-encoding", "")
+        way = course(given.pieces, given.faults, lead=given.lead, error=given.error, gzip=takes)
+        await send({"type": "http.response.start", "status": given.status, "headers": _headers(given, way)})
+        for n, piece in enumerate(way.pieces):
+            if n:
+                await asyncio.sleep(self._pause * way.pause)
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        if way.ending == "end":
+            await send({"type": "http.response.body"})
+        elif way.ending == "cut":
+            await _cut(scope, receive, at_once=False)
+        else:
+            await _silence(receive)
 
 
-def _event(value: dict[str, Any]) -> str:
-    return f"data: {json.dumps(value, separators=(',', ':'))}\n\n"
+async def _read(scope: Scope, receive: Receive) -> Call:
+    body = bytearray()
+    more = True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
+    return Call(scope["method"], scope["path"], query, headers, bytes(body))
 
 
-def _embeddings(body: EmbeddingsBody) -> Response:
-    # A text, or one list of token ids, is one input; every other list is a list of inputs.
-    many = isinstance(body.input, list) and not isinstance(body.input[0], int)
-    inputs = body.input if many else [body.input]
-    data = [
-        {"object": "embedding", "index": index, "embedding": _encoded(_vector(item), body.encoding_format)}
-        for index, item in enumerate(inputs)
-    ]
-    tokens = max(1, len(json.dumps(body.input)) // 4)
-    usage = {"prompt_tokens": tokens, "total_tokens": tokens}
-    return JSONResponse({"object": "list", "data": data, "model": body.model, "usage": usage})
+def _headers(given: Answer, way: Course) -> list[tuple[bytes, bytes]]:
+    told = [(name.encode(), value.encode()) for name, value in given.headers]
+    if way.packed:
+        told.append((b"content-encoding", b"gzip"))
+    if way.length is not None:
+        told.append((b"content-length", b"%d" % way.length))
+    return told
 
 
-def _vector(item: object) -> tuple[float, ...]:
-    """A unit vector that depends on the input alone."""
-    seed = hashlib.shake_256(json.dumps(item).encode()).digest(DIMENSIONS)
-    raw = [byte - 127.5 for byte in seed]
-    norm = sum(value * value for value in raw) ** 0.5
-    return tuple(value / norm for value in raw)
+async def _silence(receive: Receive) -> None:
+    """Wait until the client goes."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
-def _encoded(vector: tuple[float, ...], encoding: str) -> list[float] | str:
-    """Floats, or base64 of little-endian float32: what the SDK asks for by default."""
-    if encoding == "float":
-        return list(vector)
-    return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
+async def _cut(scope: Scope, receive: Receive, *, at_once: bool) -> None:
+    """End the connection: with a reset, or behind what was written."""
+    transport = cast("asyncio.Transport", scope["state"][_TRANSPORT])
+    if at_once:
+        listener = cast("socket.socket", transport.get_extra_info("socket"))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        transport.abort()
+    else:
+        transport.close()
+    await _silence(receive)
 
 
-def _models(provider: DemoProvider) -> Response:
-    created = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())
-    data = [
-        {"id": model, "object": "model", "created": created, "owned_by": provider.name}
-        for model in provider.models
-    ]
-    return JSONResponse({"object": "list", "data": data})
+class _Protocol(H11Protocol):
+    """Lets the application see the connection, so that it can cut it."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        """A client is there."""
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, _TRANSPORT: transport}
 
 
-def _parse(shape: type[B], provider: DemoProvider, raw: bytes) -> B:
-    try:
-        body = shape.model_validate_json(raw)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        param = ".".join(str(step) for step in first["loc"]) or None
-        raise RejectedError(400, f"{param or 'body'}: {first['msg']}", None, param) from None
-    if body.model not in provider.models:
-        message = f"The model {body.model!r} does not exist at provider {provider.name!r}."
-        raise RejectedError(404, message, "model_not_found", "model")
-    return body
-
-
-def _usage(prompt: str, answer: str) -> dict[str, int]:
-    """Token counts by rule of thumb: four characters each."""
-    prompt_tokens, completion_tokens = max(1, len(prompt) // 4), max(1, len(answer) // 4)
-    return {
-        "prompt_tokens": prompt_tokens,
-        "completion_tokens": completion_tokens,
-        "total_tokens": prompt_tokens + completion_tokens,
-    }
-
-
-def _identifier(prefix: str, length: int) -> str:
-    return prefix + "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(length))
+def server(sockets: Mapping[socket.socket, DemoProvider], pause: float = CHUNK_SECONDS) -> uvicorn.Server:
+    """What serves these sockets; its `run` wants them too."""
+    app = App({listener.getsockname()[1]: provider for listener, provider in sockets.items()}, pause)
+    config = uvicorn.Config(
+        app,
+        http=_Protocol,
+        log_level="warning",
+        lifespan="off",
+        ws="none",
+        server_header=False,
+        timeout_graceful_shutdown=1,
+    )
+    return uvicorn.Server(config)
 
 
 def _listen(provider: DemoProvider, environ: Mapping[str, str]) -> socket.socket:
@@ -293,11 +206,7 @@ def main() -> int:
     except OSError as error:
         print(f"waypost: {error}", file=sys.stderr)  # noqa: T201  a process of its own: stderr is its only voice
         return Exit.PROVIDER
-    app = App({listener.getsockname()[1]: provider for listener, provider in sockets.items()})
-    config = uvicorn.Config(
-        app, log_level="warning", lifespan="off", ws="none", server_header=False, timeout_graceful_shutdown=1
-    )
-    uvicorn.Server(config).run(sockets=list(sockets))
+    server(sockets).run(sockets=list(sockets))
     return Exit.OK
 
 

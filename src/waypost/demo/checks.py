@@ -1,0 +1,86 @@
+"""Bodies of requests, checked as strictly as real providers do.
+
+A shape is a pydantic model; what one field cannot say of itself, a dialect checks afterwards.
+"""
+
+import base64
+from typing import Annotated, Any, Final, TypeVar, cast
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from waypost.demo.wire import RefusedError
+
+S = TypeVar("S", bound=BaseModel)
+
+Schema = dict[str, Any]
+Ratio = Annotated[float, Field(ge=0, le=1)]
+_LONGEST: Final = 300
+
+
+class Shape(BaseModel):
+    """A JSON object that has these fields and no others."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=False)
+
+
+class Loose(BaseModel):
+    """A JSON object that may have more."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+
+def _base64(text: str) -> str:
+    base64.b64decode(text, validate=True)
+    return text
+
+
+Base64 = Annotated[str, Field(min_length=1), AfterValidator(_base64)]
+
+
+def read(shape: type[S], body: bytes) -> S:
+    """The body as this shape.
+
+    Raises:
+        RefusedError: 400; it names the field and never repeats what stood there.
+    """
+    try:
+        return shape.model_validate_json(body)
+    except ValidationError as error:
+        # Of several, as for each kind that a value may have, the one that came farthest tells most.
+        errors = error.errors(include_input=False, include_url=False, include_context=False)
+        worst = max(errors, key=lambda item: len(item["loc"]))
+        param = _path(worst["loc"])
+        unknown = worst["type"] == "extra_forbidden"
+        message = f"{param or 'body'}: {'unknown field' if unknown else worst['msg']}"
+        code = "unknown_parameter" if unknown else None
+        raise RefusedError(400, message[:_LONGEST], param=param, code=code) from None
+
+
+def _path(steps: tuple[int | str, ...]) -> str | None:
+    """Without the steps that name a kind of value: they have brackets, or are types of Python."""
+    kept = [str(step) for step in steps if not (isinstance(step, str) and ("[" in step or step in _KINDS))]
+    return ".".join(kept) or None
+
+
+_KINDS: Final = frozenset({"str", "int", "float", "bool"})
+
+
+def invalid(message: str, param: str | None = None) -> RefusedError:
+    """A request that is wrong."""
+    return RefusedError(400, message, param=param)
+
+
+def stranger(value: object, path: str = "") -> str | None:
+    """Path of the first field in it that its shape does not have; None = there is none."""
+    if isinstance(value, BaseModel):
+        extra = next(iter(value.model_extra or ()), None)
+        if extra is not None:
+            return f"{path}{extra}"
+        names = type(value).model_fields
+        inner: list[tuple[str, object]] = [(f"{path}{name}", getattr(value, name)) for name in names]
+    elif isinstance(value, list):
+        items = cast("list[object]", value)
+        inner = [(f"{path.removesuffix('.')}[{n}]", item) for n, item in enumerate(items)]
+    else:
+        return None
+    return next((found for name, item in inner if (found := stranger(item, f"{name}."))), None)
