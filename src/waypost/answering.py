@@ -13,6 +13,7 @@ from typing import Final
 from waypost.dialects.clients import CLIENTS
 from waypost.dialects.foreign import Reply, mapping
 from waypost.dialects.forms import Part
+from waypost.dialects.gemini_errors import retry_after
 from waypost.dialects.openai_chat import completion
 from waypost.dialects.restore import OpenAiChatStream, SseRestorer, restore_json
 from waypost.dialects.servers import SERVERS
@@ -23,6 +24,7 @@ from waypost.usage import Usage
 _NEUTRAL: Final[Mapping[Dialect, Dialect]] = {"gemini_embeddings": "openai_embeddings"}
 _BAD_GATEWAY: Final = 502
 _GOOD: Final = 200
+_GEMINI: Final = frozenset({"gemini", "gemini_embeddings"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,23 +94,31 @@ class Answering:
     def _failed(self, status: int, body: bytes) -> "Whole":
         is_ours = _is_openai_error(body)  # also Envoy's own, whoever was asked
         if self.spoken == self.request.dialect and not is_ours:
-            return Whole(status, body, None)
+            return Whole(status, body)
         if self.spoken != self.neutral and not is_ours:
+            wait = retry_after(body) if self.spoken in _GEMINI else None
             status, body = SERVERS[self.spoken].read_error(status, body)
+            return self.told(status, body, wait)
         return self.told(status, body)
 
-    def told(self, status: int, body: bytes) -> "Whole":
+    def told(self, status: int, body: bytes, wait: int | None = None) -> "Whole":
         """An error of OpenAI's shape as this client reads it."""
-        return Whole(status, failure(self.request.dialect, status, body), None)
+        return Whole(status, failure(self.request.dialect, status, body), retry_after=wait)
 
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """An answer as the client gets it; `usage` None = not known."""
+    """An answer as the client gets it.
+
+    Attributes:
+        usage: None = not known.
+        retry_after: seconds that the body asks for; None = it does not.
+    """
 
     status: int
     body: bytes
-    usage: Usage | None
+    usage: Usage | None = None
+    retry_after: int | None = None
 
 
 class Stream:

@@ -19,7 +19,7 @@ from waypost.mutations.shape import read
 from waypost.mutations.target import Target
 from waypost.policy import Policy
 from waypost.providers.chain import MAX_CHAIN, hop_id
-from waypost.providers.sign import CREDENTIALS, credentials
+from waypost.providers.sign import CLIENTS_OWN, CREDENTIALS, credentials
 from waypost.request.chat import Dialect
 
 ATTEMPT_COUNT: Final = "x-envoy-attempt-count"
@@ -97,6 +97,20 @@ class Attempt:
         """Whether the body is another one than the router filter left: that holds the first model's name."""
         return self.number > 1 or self.written is not None or self.form.mixed or self.target.says_more
 
+    @property
+    def spoken(self) -> Dialect:
+        """Form in which the provider answers."""
+        return self.written or self.form.dialect
+
+    @property
+    def has_room_later(self) -> bool:
+        """Whether anybody who comes later may take a longer request, as far as it is known."""
+        own = self.target.endpoint.context_window
+        windows = [
+            each.endpoint.context_window for each in self.later if each.endpoint != self.target.endpoint
+        ]
+        return any(own is None or window is None or window > own for window in windows)
+
     def headers(self, key: str | None) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
         """Headers to set, with credentials in clear text, and headers to remove.
 
@@ -108,11 +122,9 @@ class Attempt:
         if self.written is None:
             path = provider.path(self.form.dialect, self.target.model)
         changed = {":path": path, ":authority": provider.authority, **credentials(provider, key)}
-        if self.later:
-            # Whether another model would do stands in the body of an error, which must be readable.
-            changed["accept-encoding"] = "identity"
         gone = () if self.later else (*HOPS, FORM)
-        return tuple(changed.items()), (*(name for name in self.managed if name not in changed), *gone)
+        kept = {*changed, *(CLIENTS_OWN.get(self.form.dialect, ()) if self.written is None else ())}
+        return tuple(changed.items()), (*(name for name in self.managed if name not in kept), *gone)
 
     def body(self, left: bytes) -> Sent:
         """What this provider gets; `left` is what the router filter left.

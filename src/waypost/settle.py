@@ -43,6 +43,8 @@ _JSON: Final = frozenset({"application/json", "application/problem+json"})
 Reads = Literal["nothing", "whole", "stream"]
 """`whole`: when all of it is there; `stream`: piece by piece."""
 
+_GOOD: Final = range(200, 300)
+
 FOREIGN_ERRORS: Final[frozenset[Dialect]] = frozenset({"anthropic_messages", "gemini", "gemini_embeddings"})
 """Forms whose errors have another shape than OpenAI's."""
 
@@ -123,7 +125,7 @@ def settle(
     reads = "nothing"
     if body is None:
         reads = _reads(status, headers, spoken, dialect, ends=ends)
-        if reads == "nothing" and status == HTTPStatus.OK and spoken != dialect:
+        if reads == "nothing" and status in _GOOD and spoken != dialect:
             code, status, body = _own(
                 "provider_unreadable", 502, f"The provider of model {target.endpoint.name!r} gave no answer."
             )
@@ -191,6 +193,8 @@ def _replacement(status: int, content_type: str, endpoint: Endpoint) -> tuple[st
     provider = f"The provider of model {endpoint.name!r}"
     if status in {401, 403}:
         return _own("provider_rejected_credentials", 502, f"{provider} refused the gateway's credentials.")
+    if status == HTTPStatus.PAYMENT_REQUIRED:
+        return _own("provider_account_exhausted", 503, f"{provider} wants the gateway's account paid.")
     if status == HTTPStatus.NOT_FOUND:
         return _own("provider_model_not_found", 502, f"{provider} does not know what the gateway calls it.")
     if status in _REDIRECT:  # the client must not take its key to wherever this points

@@ -3,9 +3,11 @@
 Attempts share one header map, so what an earlier attempt set would reach the next provider.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from waypost.providers.provider import Provider
+from waypost.request.chat import Dialect
 
 CREDENTIALS: Final = (
     "authorization",
@@ -18,6 +20,11 @@ CREDENTIALS: Final = (
     "openai-project",
 )
 """Every header that tells any provider who calls; removed on each attempt unless that attempt sets it."""
+
+CLIENTS_OWN: Final[Mapping[Dialect, tuple[str, ...]]] = {
+    "anthropic_messages": ("anthropic-version", "anthropic-beta")
+}
+"""Those of them that a request in its client's own form brings along, where all of a chain speak that form."""
 
 _KEY_HEADER: Final = {"anthropic": "x-api-key", "gemini": "x-goog-api-key", "azure_openai": "api-key"}
 

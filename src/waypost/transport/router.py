@@ -15,6 +15,7 @@ from typing import Final, assert_never
 from waypost.answering import Answering, Stream, failure, fixed
 from waypost.attempt import FORM, HOPS, form_id
 from waypost.dialects import anthropic_messages
+from waypost.dialects.anthropic_request import VERSION
 from waypost.dialects.foreign import Reply as Unsaid
 from waypost.dialects.openai_chat import error, wants_json, wants_usage
 from waypost.dialects.reading import read_request
@@ -25,13 +26,16 @@ from waypost.mutations.parameters import adjusted
 from waypost.needs import Recall, Remembered
 from waypost.policy import Policy
 from waypost.providers.chain import hop_id
+from waypost.providers.sign import CLIENTS_OWN
+from waypost.providers.refusals import wait_seconds
 from waypost.record import AuditRecord
 from waypost.request.chat import ChatRequest
 from waypost.request.identity import identify
 from waypost.selection.live import Conversations, Health
-from waypost.settle import SHOULD_RETRY, Settled, settle, told
+from waypost.settle import MAX_WAIT_SECONDS, SHOULD_RETRY, Settled, settle, told
 from waypost.transport.doors import COUNT_TOKENS, Door, unknown_model
 from waypost.transport.driver import Ports, drive
+from waypost.transport.keys import Keys
 from waypost.transport.messages import Reply, change, immediate, read_attribute, read_headers
 from waypost.transport.phases import Phase, Role
 from waypost.transport.recording import AuditSink, decision_record, guard_headers
@@ -73,7 +77,6 @@ _FAILED: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, *range(500, 600)})
 _READABLE: Final = (("accept-encoding", "identity"),)
 """Every answer is read: what it used, and whether it came to its end."""
 
-_OWN: Final = frozenset({"anthropic-version", "anthropic-beta"})
 _LIST: Final = re.compile(r"[a-z0-9-]{1,100}(?:, ?[a-z0-9-]{1,100}){0,31}")
 """All that a client may say in these: names of versions and betas."""
 
@@ -99,6 +102,7 @@ class Routing:
         clock: seconds that only grow.
         health: how endpoints do.
         conversations: who served which.
+        keys: credentials, and who wants to be left alone.
     """
 
     policy: Callable[[], Policy]
@@ -109,11 +113,19 @@ class Routing:
     clock: Callable[[], float] = time.monotonic
     health: Health = field(default_factory=lambda: Health(time.monotonic))
     conversations: Conversations = field(default_factory=lambda: Conversations(time.monotonic))
+    keys: Keys = field(default_factory=lambda: Keys(time.monotonic))
 
     def recall(self, need: Recall) -> Remembered:
         """What is remembered of a conversation and of endpoints."""
         kept = self.conversations.kept(need.key) if need.key is not None else None
-        return Remembered(kept, self.health.snapshot(need.endpoints))
+        known = self.policy().endpoints
+        named = [known[name] for name in need.endpoints if name in known]
+        return Remembered(
+            kept,
+            self.health.snapshot(need.endpoints),
+            {each.name: seconds for each in named if (seconds := self.keys.cooling(each)) > 0},
+            frozenset(each.name for each in named if self.keys.is_absent(each)),
+        )
 
 
 class Router:
@@ -285,7 +297,7 @@ class Router:
         attempts = int(read_attribute(message, "upstream.request_attempt_count") or 0)
         ends = message.response_headers.end_of_stream
         settled = settle(sent.leaving, self._door.dialect, attempts, headers, ends=ends)
-        self._observe(sent, settled)
+        self._observe(sent, settled, headers)
         self._settled = settled
         self.done = settled.reads == "nothing"
         if settled.body is not None:
@@ -329,7 +341,7 @@ class Router:
             drops_usage=request.dialect == "openai_chat" and not wants_usage(request),
         )
 
-    def _observe(self, sent: "Sent", settled: Settled) -> None:
+    def _observe(self, sent: "Sent", settled: Settled, headers: Mapping[str, str]) -> None:
         """Tell what this process remembers: how each endpoint did that was tried, and who served."""
         tried = sent.leaving.targets[: settled.attempts]
         for target in tried[:-1]:
@@ -339,6 +351,9 @@ class Router:
         # Behind a failed attempt nobody knows when this one began.
         seconds = self._routing.clock() - sent.at if len(tried) == 1 else None
         failed = settled.status in _FAILED
+        if headers[":status"] >= "4":
+            wait = wait_seconds(headers, now=self._routing.now())
+            self._routing.keys.told(tried[-1], int(headers[":status"]), wait)
         self._routing.health.observe(tried[-1].endpoint.name, None if failed else seconds, error=failed)
         if sent.outcome.conversation is not None and not failed:
             self._routing.conversations.keep(sent.outcome.conversation, tried[-1].endpoint.name)
@@ -367,7 +382,10 @@ class Router:
             whole = answering.whole(settled.status, piece)
         self.done = True
         if whole.status != settled.status or whole.body is not piece:
-            change(response.response_body.response, [(":status", str(whole.status))], body=whole.body)
+            changed = {":status": str(whole.status)}
+            if whole.retry_after is not None:
+                changed["retry-after"] = str(min(whole.retry_after, MAX_WAIT_SECONDS))
+            change(response.response_body.response, changed.items(), body=whole.body)
         return response
 
     # --- common
@@ -428,8 +446,11 @@ def _counted(body: bytes) -> Reply:
 
 def _own_form(headers: Iterable[tuple[str, str]], leaving: Leaving) -> Iterator[tuple[str, str]]:
     """Headers that belong to the client's own form, where all who are asked speak it."""
+    names = CLIENTS_OWN.get(leaving.form, ())
+    found = {name: value for name, value in headers if name in names and _LIST.fullmatch(value)}
     if leaving.form == "anthropic_messages":
-        yield from ((name, value) for name, value in headers if name in _OWN and _LIST.fullmatch(value))
+        found = {"anthropic-version": VERSION} | found
+    yield from found.items()
 
 
 def _stays(name: str, value: str) -> bool:
