@@ -2,20 +2,19 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path as File
 from typing import Any, Final, TypeVar
-from urllib.parse import SplitResult, urlsplit
 
 from waypost.config import schema
 from waypost.config.document import Findings, Node, Path
+from waypost.config.providers import provider_of
 from waypost.config.validate import check, found, nearest
 from waypost.decision.engine import EXPLICIT, GUARD, PII, SEMANTIC
-from waypost.providers.provider import DEFAULT_ZONE, Account, Endpoint, Host, Provider, Secret
+from waypost.providers.provider import DEFAULT_ZONE, Endpoint, Provider
 
 T = TypeVar("T")
 
 RESERVED: Final = frozenset({SEMANTIC, EXPLICIT, GUARD, PII})
-_BASE_URLS: Final = {"openai": "https://api.openai.com/v1", "ollama": "http://127.0.0.1:11434/v1"}
-_PORTS: Final = {"http": 80, "https": 443}
 
 
 def blocks(cls: type[T], key: str, findings: Findings) -> Iterator[tuple[Path, T]]:
@@ -89,8 +88,8 @@ class Book:
     blocks: dict[str, schema.Model] = field(default_factory=dict[str, schema.Model])
 
     @classmethod
-    def open(cls, findings: Findings, lists: Lists) -> "Book":
-        """Read `providers` and `models`."""
+    def open(cls, findings: Findings, lists: Lists, folder: File) -> "Book":
+        """Read `providers` and `models`; relative paths start in `folder`."""
         declared: dict[str, tuple[str, ...]] = {}
         shapes: dict[str, Any] = {"providers": schema.ProviderName, "models": schema.Name}
         for key, shape in shapes.items():
@@ -104,7 +103,7 @@ class Book:
                     findings.error((key, name), f"the name {problem.message}", key=True)
         book = cls(findings, lists, {}, {}, declared)
         for path, block in blocks(schema.Provider, "providers", findings):
-            provider = _provider(str(path[-1]), block, path, findings)
+            provider = provider_of(str(path[-1]), block, path, findings, folder)
             if provider is not None:
                 book.providers[provider.name] = provider
         for path, model in blocks(schema.Model, "models", findings):
@@ -117,7 +116,9 @@ class Book:
             self.findings.error(path, f"the name {name!r} is reserved", "choose another", key=True)
         if block.provider in self.providers:
             provider = self.providers[block.provider]
-            self.endpoints[name] = Endpoint(name, provider, block.name or name, block.description)
+            self.endpoints[name] = Endpoint(
+                name, provider, block.name or name, block.description, block.context_window
+            )
             self.blocks[name] = block
         elif block.provider not in self.declared["providers"]:
             remedy = nearest(block.provider, self.declared["providers"])
@@ -160,55 +161,3 @@ class Book:
             remedy = "write `boundary: [zone, …]` with every zone this request may enter"
             self.findings.error((*path, "endpoints"), message, remedy)
         return frozenset(zones[:1]) if zones and zones[0] != DEFAULT_ZONE else None
-
-
-def _provider(name: str, block: schema.Provider, path: Path, findings: Findings) -> Provider | None:
-    if name.lower().startswith("waypost"):
-        findings.error(path, "names that begin with 'waypost' are reserved", "choose another", key=True)
-    key = (block.api_key.get_secret_value() if block.api_key else "").strip()
-    if not _is_plain(key):
-        findings.error((*path, "api_key"), "api_key holds a character that a header cannot carry")
-    url = block.base_url or _BASE_URLS.get(block.kind)
-    if url is None:
-        remedy = "for example base_url: http://10.0.0.5:8000/v1"
-        findings.error(path, f"a provider of kind {block.kind!r} needs a base_url", remedy, key=True)
-        return None
-    try:
-        parts = _split(url)
-    except ValueError as error:
-        message, _, remedy = str(error).partition("; ")
-        findings.error((*path, "base_url"), message, remedy)
-        return None
-    return Provider(
-        name,
-        block.kind,
-        "https" if parts.scheme == "https" else "http",
-        (Host(parts.hostname or "", parts.port or _PORTS[parts.scheme]),),
-        parts.path.rstrip("/"),
-        block.zone,
-        Account((Secret(key),) if key else (), block.organization, block.project),
-    )
-
-
-def _split(url: str) -> SplitResult:
-    """Take a base URL apart.
-
-    Raises:
-        ValueError: with message and remedy for the operator; the URL is not in it, it may hold a password.
-    """
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        parts, port = SplitResult("", "", "", "", ""), 0
-    if parts.scheme not in _PORTS or not parts.hostname or port == 0 or not _is_plain(url):
-        raise ValueError("base_url must be http://host[:port]/path or https://host[:port]/path")
-    if parts.username is not None or parts.query or parts.fragment:
-        raise ValueError(
-            "base_url must not hold a user, a query or a fragment; a credential belongs in api_key"
-        )
-    return parts
-
-
-def _is_plain(text: str) -> bool:
-    return all("!" <= c <= "~" for c in text)

@@ -1,16 +1,15 @@
 """Remarks on a policy that can be used but may not be what was meant."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from ipaddress import ip_address
 from typing import Final
 
 from waypost.config.book import Book, Lists
 from waypost.config.conditions import Conditions
 from waypost.config.document import Findings, Path
+from waypost.config.lint_providers import is_loopback, lint_providers
 from waypost.decision.engine import GUARD, Route, Rule
 from waypost.decision.expr import All, Any, Expr, Is, Not, signals_of
 from waypost.policy import Policy
-from waypost.providers.provider import DEFAULT_ZONE
 from waypost.request.text import fold
 from waypost.signals.base import Signal
 from waypost.signals.forms import endings, numbers
@@ -19,7 +18,6 @@ from waypost.signals.metadata import Metadata
 
 _WIDTH: Final = {"last_user": 0, "user": 1, "conversation": 2, "all": 3}
 _SHOWN: Final = 6
-_OPERATIONS: Final = ("/chat/completions", "/embeddings", "/completions")
 _VERB_FORMS: Final = 3
 """More mean that the rules were not sure of the spelling, so some of them are no words."""
 
@@ -28,7 +26,7 @@ def lint(policy: Policy, book: Book, conditions: Conditions) -> None:
     """Add warnings and remarks about a policy without errors."""
     findings = book.findings
     places = _places(findings)
-    _providers(policy, findings)
+    lint_providers(policy, findings)
     _admin(findings)
     _names(policy, findings)
     _lists(book.lists, conditions.used, findings)
@@ -50,34 +48,6 @@ def _places(findings: Findings) -> dict[str, Path]:
     return own | {str(rule.mapping["name"].value): ("routing_rules", n) for n, rule in enumerate(rules)}
 
 
-def _providers(policy: Policy, findings: Findings) -> None:
-    used = {endpoint.provider.name for endpoint in policy.endpoints.values()}
-    nodes = findings.root.mapping["providers"].mapping
-    for name, provider in policy.providers.items():
-        path: Path = ("providers", name)
-        node = nodes[name].mapping.get("api_key")
-        if name not in used:
-            findings.add("info", path, f"no model uses the provider {name!r}", key=True)
-        if not provider.base_path:
-            message = f"requests go to {provider.authority}/chat/completions"
-            findings.warn((*path, "base_url"), message, "most servers want /v1 at the end of base_url")
-        elif provider.base_path.endswith(_OPERATIONS):
-            message = f"requests go to {provider.base_path}/chat/completions"
-            findings.warn((*path, "base_url"), message, "end base_url before the operation")
-        if all(_is_loopback(each.host) for each in provider.hosts):
-            continue
-        if node is not None and provider.account.keys and not node.from_env:
-            remedy = 'write "${VARIABLE}" and export it; replace the key if the file was shared'
-            findings.warn((*path, "api_key"), "a credential stands in the file", remedy)
-        if provider.scheme == "http" and provider.zone == DEFAULT_ZONE:
-            message = f"requests to {provider.authority} are sent without encryption"
-            findings.warn(
-                (*path, "base_url"), message, "use https, or name the zone if the network is your own"
-            )
-        if not provider.account.keys and provider.hosts[0].host == "api.openai.com":
-            findings.add("warning", path, "no api_key: api.openai.com will refuse every request", key=True)
-
-
 def _names(policy: Policy, findings: Findings) -> None:
     for name, endpoint in policy.endpoints.items():
         if name in policy.providers and endpoint.provider.name != name:
@@ -88,16 +58,9 @@ def _names(policy: Policy, findings: Findings) -> None:
 
 def _admin(findings: Findings) -> None:
     node = findings.root.mapping.get("admin")
-    if node is not None and not _is_loopback(str(node.value).rpartition(":")[0].strip("[]")):
+    if node is not None and not is_loopback(str(node.value).rpartition(":")[0].strip("[]")):
         message = "the admin port is open to the network and asks for no password"
         findings.warn(("admin",), message, "bind it to 127.0.0.1, or let only your probes reach it")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _lists(lists: Lists, used: set[str], findings: Findings) -> None:

@@ -68,7 +68,7 @@ def load(paths: Sequence[Path], environ: Mapping[str, str], texts: Mapping[str, 
     if not gathered.complete:
         raise ConfigError([gathered.masked(p) for p in findings.problems], gathered.sources)
     document = _document(findings)
-    book = Book.open(findings, keyword_lists(findings))
+    book = Book.open(findings, keyword_lists(findings), paths[0].parent)
     hops = document.identity_headers
     conditions = Conditions(
         BUILT_IN,

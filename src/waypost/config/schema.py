@@ -6,7 +6,7 @@ the keys of another kind.
 
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Annotated, Any, Final, Literal, cast, get_args
+from typing import Annotated, Any, Final, Literal, cast
 
 from pydantic import BeforeValidator, Field, SecretStr
 
@@ -29,18 +29,10 @@ from waypost.selection.sticky import Sticky
 from waypost.signals.base import Signal
 from waypost.usage import Price
 
-PLANNED_KINDS: Final = ("anthropic", "gemini", "azure_openai")
 GROUPS: Final = ("all_of", "any_of", "none_of")
 LIST_SUFFIX: Final = "_keywords"
 BLOCKS: Final = frozenset({"providers", "models", "keywords", "routing_rules", "categories", "test_cases"})
 """Top-level keys whose content is checked entry by entry."""
-
-
-def _built(kind: object) -> object:
-    if kind in PLANNED_KINDS:
-        msg = f"provider kind {kind!r} is not built yet; built are {', '.join(get_args(ProviderKind))}"
-        raise ValueError(msg)
-    return kind
 
 
 def _many(value: object) -> object:
@@ -50,10 +42,14 @@ def _many(value: object) -> object:
 _NAME = r"^[!-~]([ -~]*[!-~])?$"
 _CLUSTER = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 _HEADER = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"
+_PATH = r"^(/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)+$"
+_VERSION = r"^[A-Za-z0-9._-]{1,40}$"
 PATTERNS: Final[Mapping[str, str]] = {
     _NAME: "printable ASCII without a space at either end: it goes into headers",
     _CLUSTER: "letters, digits, '.', '_' and '-' only",
     _HEADER: "the name of a header",
+    _PATH: "a path that begins with '/', without a query",
+    _VERSION: "letters, digits, '.', '_' and '-' only",
 }
 """What a pattern demands, in words."""
 
@@ -61,24 +57,133 @@ Text = Annotated[str, Field(min_length=1)]
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=_NAME)]
 ProviderName = Annotated[str, Field(min_length=1, max_length=60, pattern=_CLUSTER)]
 HeaderName = Annotated[str, Field(pattern=_HEADER)]
+UrlPath = Annotated[str, Field(pattern=_PATH, max_length=200)]
 Names = Annotated[
     tuple[Text, ...], BeforeValidator(_many, json_schema_input_type=str | list[Text]), Field(min_length=1)
 ]
 
 
 @configurable
-class Provider:
+class ProviderAddress:
+    """One of several addresses of a provider; it has a `url` or an `address`."""
+
+    url: Text | None = None
+    """Like `base_url`: `https://gpu1.example:8000/v1`."""
+
+    address: Text | None = None
+    """`host:port` alone; scheme and path are the usual ones of the kind."""
+
+    weight: Annotated[int, Field(ge=1, le=1000)] = 1
+    """Its share of the requests, in proportion to the weights of the others."""
+
+
+@configurable
+class ProviderTls:
+    """How an https provider is verified, and what it is shown. Paths are relative to the file."""
+
+    ca_file: Text | None = None
+    """PEM file of the authorities that may have signed its certificate. Default: the system's."""
+
+    cert_file: Text | None = None
+    """PEM file of a certificate that Waypost shows it, with those in between."""
+
+    key_file: Text | None = None
+    """PEM file of the key of that certificate, without a password."""
+
+    server_name: Text | None = None
+    """Name that is asked for and that its certificate must have, where it is not the host's."""
+
+
+@configurable
+class ProviderPaths:
+    """Paths of a provider that has unusual ones, behind the path of `base_url`."""
+
+    chat: UrlPath | None = None
+    """Chat completions. Default: `/chat/completions`."""
+
+    embeddings: UrlPath | None = None
+    """Embeddings. Default: `/embeddings`."""
+
+    completions: UrlPath | None = None
+    """Completions of the older form. Default: `/completions`."""
+
+    responses: UrlPath | None = None
+    """Responses. Default: `/responses`."""
+
+    messages: UrlPath | None = None
+    """Messages of Anthropic's form. Default: `/messages`."""
+
+
+@configurable
+class ProviderLimits:
+    """Most of what may be under way to a provider at a time; what is above goes on along the chain."""
+
+    connections: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
+    """Open connections."""
+
+    pending: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
+    """Requests that wait for a connection."""
+
+    requests: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
+    """Requests that are being answered."""
+
+    retries: Annotated[int, Field(ge=1, le=1_000_000)] = 1024
+    """Requests under way that have failed here and are on their way to the next attempt."""
+
+
+@configurable
+class ProviderPlace:
+    """Where a provider is, and how it is reached."""
+
+    kind: ProviderKind
+    """What speaks there. `vllm`, `ollama` and `openai_compatible` are servers of your own or of others that
+    speak OpenAI's form."""
+
+    base_url: Text | None = None
+    """Address up to and including the version, for example `http://10.0.0.5:8000/v1`. Default: the vendor's
+    own; for `vllm` and `ollama` their port on this machine. `azure_openai` needs the address of the resource,
+    `https://NAME.openai.azure.com`, and `openai_compatible` that of the server."""
+
+    endpoints: Annotated[tuple[Text | ProviderAddress, ...], Field(min_length=1, max_length=64)] | None = None
+    """Several addresses in place of `base_url`, with one scheme and path; each is a URL or a block."""
+
+    api_version: Annotated[str, Field(pattern=_VERSION)] | None = None
+    """For `azure_openai`: requests go to paths by deployment, with this version. Default: to `/openai/v1`."""
+
+    paths: ProviderPaths = ProviderPaths()
+    """Paths that are not the usual ones."""
+
+    tls: ProviderTls = ProviderTls()
+    """For https: authorities, certificate and name of one's own."""
+
+    retries: Annotated[int, Field(ge=0, le=3)] | None = None
+    """How often a model of this provider is tried again before the chain goes on. Default: 1 where the
+    provider has several addresses or several keys, else 0."""
+
+    limits: ProviderLimits = ProviderLimits()
+    """Most of what may be under way to it at a time."""
+
+
+@configurable
+class Provider(ProviderPlace):
     """Who serves models, where, and with which credential."""
-
-    kind: Annotated[ProviderKind, BeforeValidator(_built)]
-    """What speaks there. All of today's kinds speak the OpenAI wire format."""
-
-    base_url: str | None = None
-    """Address up to and including the version, for example `http://10.0.0.5:8000/v1`. Default for `openai`:
-    `https://api.openai.com/v1`; for `ollama`: `http://127.0.0.1:11434/v1`; the other kinds need one."""
 
     api_key: SecretStr | None = None
     """Credential sent to this provider and no other; write `"${VAR}"` so that it stays out of the file."""
+
+    api_keys: Annotated[tuple[SecretStr, ...], Field(min_length=1, max_length=64)] | None = None
+    """Several: the next one takes over where one has reached its limit."""
+
+    api_key_file: Text | None = None
+    """File with the credential, relative to this one; it is read again when it changes."""
+
+    api_key_files: Annotated[tuple[Text, ...], Field(min_length=1, max_length=64)] | None = None
+    """Several such files."""
+
+    headers: Annotated[dict[str, SecretStr], Field(max_length=32)] = field(
+        default_factory=dict[str, SecretStr]
+    )
+    """Further headers that this provider is sent, and no other; a value may be `"${VAR}"`."""
 
     zone: Text = "external"
     """Free label of where the provider runs; a rule's `boundary` names zones."""
@@ -166,6 +271,9 @@ class Pick(Reasons):
 
     percent: Annotated[float, Field(ge=0, le=100)] | None = None
     """Share of the conversations, for the method `canary`."""
+
+    optional: bool = False
+    """Whether the model may not be there yet: while its provider does not know it, it is passed over."""
 
 
 @configurable
@@ -297,6 +405,9 @@ class ModelScore(Reasons):
 
     percent: Annotated[float, Field(ge=0, le=100)] | None = None
     """Share of the conversations, for the method `canary`."""
+
+    optional: bool = False
+    """Whether the model may not be there yet: while its provider does not know it, it is passed over."""
 
 
 @configurable
@@ -564,6 +675,10 @@ class Document:
 
     timeouts: Timeouts = Timeouts()
     """How long providers may take."""
+
+    strict_parameters: bool = False
+    """Whether a request is refused that has a parameter its model cannot be told. Else the parameter is left
+    out, and the header `x-waypost-dropped-params` says so."""
 
     max_body_bytes: Annotated[int, Field(ge=1024, le=1024**3)] = 50 * 1024 * 1024
     """Largest request body."""

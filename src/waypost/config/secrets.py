@@ -11,11 +11,17 @@ from waypost.config.document import Node
 
 MASK: Final = "*****"
 
+_CREDENTIALS: Final = ("api_key", "api_keys", "headers")
 _KNOWN: Final[Mapping[str, tuple[str, ...]]] = {
     "": tuple(f.name for f in fields(schema.Document)),
-    "providers": tuple(f.name for f in fields(schema.Provider) if f.name != "api_key"),
+    "providers": tuple(f.name for f in fields(schema.Provider) if f.name not in _CREDENTIALS),
     "models": tuple(f.name for f in fields(schema.Model)),
+    "endpoints": tuple(f.name for f in fields(schema.ProviderAddress)),
+    "limits": tuple(f.name for f in fields(schema.ProviderLimits)),
+    "paths": tuple(f.name for f in fields(schema.ProviderPaths)),
+    "tls": tuple(f.name for f in fields(schema.ProviderTls)),
 }
+"""Keys whose values may be shown; of the last four, which stand in a provider, those of their blocks."""
 
 
 class Secret(NamedTuple):
@@ -59,9 +65,15 @@ def _unknown(block: Node, section: str) -> Iterator[tuple[str, Node]]:
         yield "", block
     for key, node in block.mapping.items():
         is_known = key.endswith(schema.LIST_SUFFIX) or get_close_matches(key, _KNOWN[section], 1, 0.8)
-        if not is_known or (section == "providers" and "@" in str(node.value)):
+        if not is_known or (section in _URLS and "@" in str(node.value)):
             yield key, node
+        elif section == "providers" and key in _KNOWN:
+            for inner in node.items or [node]:
+                if inner.mapping or key != "endpoints":
+                    yield from _unknown(inner, key)
 
+
+_URLS: Final = ("providers", "endpoints")
 
 # Every repeat has an end: a hostile file must not cost more than its size.
 _VARIABLES: Final = re.compile(r"['\"]?(\$\{\w+\})+['\"]?")

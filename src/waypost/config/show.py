@@ -23,6 +23,10 @@ def effective(root: Node, document: Document, settings: Settings) -> dict[str, A
     for provider in providers.values():
         if provider.get("api_key"):
             provider["api_key"] = MASK
+        if provider.get("api_keys"):
+            provider["api_keys"] = [MASK] * len(provider["api_keys"])
+        if provider.get("headers"):
+            provider["headers"] = dict.fromkeys(provider["headers"], MASK)
     return {key: value for key, value in shown.items() if value not in ({}, [], None) and key != "include"}
 
 

@@ -25,6 +25,7 @@ _SECRET: Final = frozenset({
 _FRAMING: Final = frozenset({
     "connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
     "http2-settings", "expect", "host", "content-length", "content-type", "content-encoding", "content-range",
+    "accept-encoding",
 })  # fmt: skip
 _GATEWAY: Final = frozenset({
     "x-request-id", "x-should-retry", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto",
@@ -99,14 +100,14 @@ def _wrong_names(at: str, names: Sequence[str]) -> Iterator[Lint]:
         place = (
             f"{at}[{number}]" if at.endswith(".remove") else f"{at}.{name}" if _NAME.fullmatch(name) else at
         )
-        if why := _refused(name):
+        if why := refused(name):
             yield Lint(place, *why)
         elif name.lower() in seen:
             yield Lint(place, f"{name!r} is there twice; case makes no difference")
         seen.add(name.lower())
 
 
-def _refused(name: str) -> tuple[str, str] | None:
+def refused(name: str) -> tuple[str, str] | None:
     """Why a header is not the operator's to change, and what to do; None = it is."""
     lower = name.lower()
     if name.startswith(":"):

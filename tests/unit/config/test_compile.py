@@ -278,6 +278,24 @@ def test_revision_does_not_depend_on_secrets(tmp_path: Path) -> None:
     assert revision(tmp_path, PLAIN, KEY="sk-another") == revision(tmp_path, PLAIN)
 
 
+def test_revision_does_not_depend_on_keys_in_files_or_values_of_headers(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("k")
+    text = "providers: {p: {kind: vllm, api_key_file: key, headers: {x-a: '${A}'}}}\n"
+    first = revision(tmp_path, text, A="one")
+    assert revision(tmp_path, text, A="two") == first
+    assert revision(tmp_path, text.replace("api_key_file: key, ", ""), A="one") == first
+    assert revision(tmp_path, text.replace("x-a", "x-b"), A="one") != first
+
+
+@pytest.mark.parametrize(
+    "more",
+    ["retries: 2", "limits: {requests: 3}", "paths: {chat: /x}", "endpoints: ['http://h/v1']", "zone: z"],
+)
+def test_revision_changes_with_how_a_provider_is_reached(tmp_path: Path, more: str) -> None:
+    text = "providers: {p: {kind: vllm%s}}\n"
+    assert revision(tmp_path, text % f", {more}") != revision(tmp_path, text % "")
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [

@@ -194,40 +194,6 @@ def test_guard_that_needs_keyword_and_personal_data_together(tmp_path: Path) -> 
     assert warning not in remarks(tmp_path, rules(either, rule("b", words("dose"), **OUT)))
 
 
-@pytest.mark.parametrize(
-    ("provider", "remark"),
-    [
-        ("{kind: openai}", "warning: no api_key: api.openai.com will refuse every request"),
-        ("{kind: openai, api_key: 'sk-literal'}", "warning: a credential stands in the file"),
-        ("{kind: openai, api_key: '${NOPE:-sk-literal}'}", "warning: a credential stands in the file"),
-        (
-            "{kind: vllm, base_url: 'http://10.0.0.9/v1'}",
-            "warning: requests to 10.0.0.9 are sent without encryption",
-        ),
-        (
-            "{kind: vllm, base_url: 'http://127.0.0.1:8000'}",
-            "warning: requests go to 127.0.0.1:8000/chat/completions",
-        ),
-    ],
-)
-def test_remarks_on_providers(tmp_path: Path, provider: str, remark: str) -> None:
-    assert remarks(tmp_path, f"providers: {{p: {provider}}}\nmodels: {{m: {{provider: p}}}}\n") == [remark]
-
-
-@pytest.mark.parametrize(
-    "provider",
-    [
-        "{kind: openai, api_key: '${KEY}'}",
-        "{kind: vllm, base_url: 'http://10.0.0.9/v1', zone: internal}",
-        "{kind: vllm, base_url: 'https://h.example/v1'}",
-        "{kind: vllm, base_url: 'http://127.0.0.1:1/v1', api_key: literal}",
-        "{kind: vllm, base_url: 'http://localhost:1/v1'}",
-    ],
-)
-def test_providers_without_remarks(tmp_path: Path, provider: str) -> None:
-    assert remarks(tmp_path, f"providers: {{p: {provider}}}\nmodels: {{m: {{provider: p}}}}\n") == []
-
-
 def test_unused_provider_and_unused_list(tmp_path: Path) -> None:
     found = problems(tmp_path, "providers:\n  p: {kind: ollama}\npay_keywords:\n  pay: [salary, '...']\n")
     assert [(p.line, p.severity, p.message) for p in found] == [
@@ -280,12 +246,6 @@ def test_a_model_called_like_another_provider(tmp_path: Path) -> None:
     assert [r for r in remarks(tmp_path, text) if "is a provider too" in r] == [
         "warning: 'onprem' is a provider too: rules that name it mean this model at 'cloud'"
     ]
-
-
-def test_a_base_url_that_names_the_operation(tmp_path: Path) -> None:
-    text = 'providers: {p: {kind: vllm, base_url: "https://h/v1/chat/completions"}}\n' + rules(rule())
-    told = "requests go to /v1/chat/completions/chat/completions"
-    assert f"warning: {told}" in remarks(tmp_path, text)
 
 
 def test_the_rule_of_prompt_guard_stands_in_no_list(tmp_path: Path) -> None:

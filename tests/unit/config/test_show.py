@@ -15,6 +15,16 @@ def test_what_took_effect_without_credentials(tmp_path: Path) -> None:
     assert "sk-from-environment" not in as_yaml(document)
 
 
+def test_credentials_of_every_spelling_are_masked(tmp_path: Path) -> None:
+    text = "providers: {p: {kind: vllm, api_keys: ['${KEY}', sk-literal], headers: {x-token: sk-header}}}\n"
+    document = loads(tmp_path, text).document
+    assert document["providers"]["p"] == {
+        "kind": "vllm",
+        "api_keys": ["*****", "*****"],
+        "headers": {"x-token": "*****"},
+    }
+
+
 def test_yaml_keeps_the_order(tmp_path: Path) -> None:
     text = as_yaml(loads(tmp_path, "listen: 127.0.0.1:1").document)
     assert text.index("listen:") < text.index("providers:") < text.index("default_model:")
