@@ -6,6 +6,7 @@ Rule 3: routing lives in RDS and CDS, so that a new policy never replaces the li
 """
 
 import ipaddress
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from waypost.envoy.replies import Document, local_replies
 from waypost.guards.judge import Check
 from waypost.policy import Policy
 from waypost.providers.chain import MAX_CHAIN, hop_id, within
-from waypost.providers.provider import DEFAULT_ZONE, Provider
+from waypost.providers.provider import DEFAULT_ZONE, Host, Limits, Provider
 
 ROUTER_CLUSTER: Final = "waypost_router"
 UPSTREAM_CLUSTER: Final = "waypost_upstream"
@@ -52,19 +53,11 @@ Below the 5 s of uvicorn, which serves most models of one's own: a request sent 
 would leave for the next endpoint for no good reason.
 """
 
-OUTLIERS: Final[Document] = {
-    "consecutive_5xx": 10,
-    "consecutive_gateway_failure": 5,
-    "enforcing_consecutive_gateway_failure": 100,
-    "enforcing_success_rate": 0,
-    "interval": "5s",
-    "base_ejection_time": "15s",
-    "max_ejection_time": "60s",
-    # A minority, so that the only address of a provider is never taken out. The refusing host counts too: one
-    # real address and that one are two.
-    "max_ejection_percent": 49,
-}
-"""An address that keeps failing is left alone for a while, where the provider has others."""
+ANY_HEALTHY: Final = 1_000_000
+"""Overprovisioning, in percent: while one address is healthy, none of its requests go to the refusing one.
+
+Envoy's own value, 140, moves 30 % of them there as soon as one address of two is taken out.
+"""
 
 RETRY_ON: Final = (
     "5xx",
@@ -452,7 +445,7 @@ def _role_cluster(name: str, target: str, settings: Settings) -> Document:
         "connect_timeout": "1s",
         "per_connection_buffer_limit_bytes": _buffer(settings),
         # One stream per request and one per attempt, open as long as the answer is: no small limit fits.
-        "circuit_breakers": _breakers(100_000),
+        "circuit_breakers": _breakers(Limits(100_000, 100_000, 100_000)),
         "load_assignment": {"cluster_name": name, "endpoints": [_hosts(address)]},
         "typed_extension_protocol_options": _protocol(
             explicit_http_config={"http2_protocol_options": {} if "pipe" in address else remote}
@@ -466,21 +459,23 @@ def _provider_cluster(provider: Provider, settings: Settings, ca_file: str) -> D
     Envoy retries a refused connection along the chain but not a cluster without hosts, which is what a name
     that does not resolve leaves behind. So a host of lower priority, which surely refuses, stands in.
     """
-    first = provider.hosts[0]
-    host = _socket_address(Address(first.host, first.port))
-    tls: Document = {"transport_socket": _tls(first.host, ca_file)} if provider.scheme == "https" else {}
+    tls: Document = {"transport_socket": _tls(provider, ca_file)} if provider.scheme == "https" else {}
     return {
         "name": provider.cluster,
-        "type": "STATIC" if _is_ip(first.host) else "STRICT_DNS",
+        "type": "STATIC" if all(_is_ip(each.host) for each in provider.hosts) else "STRICT_DNS",
         "dns_lookup_family": "V4_PREFERRED",
         "wait_for_warm_on_init": False,  # a slow name server must not keep other providers waiting
         "connect_timeout": _seconds(settings.timeouts.connect_seconds),
         "per_connection_buffer_limit_bytes": _buffer(settings),
-        "circuit_breakers": _breakers(10_000),
-        "outlier_detection": OUTLIERS,
+        "circuit_breakers": _breakers(provider.limits),
+        "outlier_detection": _outliers(len(provider.hosts)),
         "load_assignment": {
             "cluster_name": provider.cluster,
-            "endpoints": [_hosts(host), {**_hosts(_socket_address(REFUSING)), "priority": 1}],
+            "endpoints": [
+                {"lb_endpoints": [_weighted(each) for each in provider.hosts]},
+                {**_hosts(_socket_address(REFUSING)), "priority": 1},
+            ],
+            "policy": {"overprovisioning_factor": ANY_HEALTHY},
         },
         "upstream_connection_options": {
             "tcp_keepalive": {"keepalive_time": 60, "keepalive_interval": 10, "keepalive_probes": 6}
@@ -500,36 +495,69 @@ def _provider_cluster(provider: Provider, settings: Settings, ca_file: str) -> D
     }
 
 
-def _tls(host: str, ca_file: str) -> Document:
-    """Static name and check per cluster: the automatic ones read an authority that is set too late."""
-    is_ip = _is_ip(host)
-    san: Document = {"san_type": "IP_ADDRESS" if is_ip else "DNS", "matcher": {"exact": host}}
-    context: Document = {
-        "common_tls_context": {
-            "alpn_protocols": ["http/1.1"],
-            "validation_context": {
-                "trusted_ca": {"filename": ca_file},
-                "match_typed_subject_alt_names": [san],
-            },
-        }
+def _weighted(host: Host) -> Document:
+    address = _socket_address(Address(host.host, host.port))
+    return {"endpoint": {"address": address}, "load_balancing_weight": host.weight}
+
+
+def _outliers(hosts: int) -> Document:
+    """An address that keeps failing is left alone for a while, where the provider has others.
+
+    The share that may be taken out counts the refusing host too. All but one, and never the only one: a
+    single name may stand for several addresses, so of those a minority.
+    """
+    return {
+        "consecutive_5xx": 10,
+        "consecutive_gateway_failure": 5,
+        "enforcing_consecutive_gateway_failure": 100,
+        "enforcing_success_rate": 0,
+        "interval": "5s",
+        "base_ejection_time": "15s",
+        "max_ejection_time": "60s",
+        "max_ejection_percent": max(49, math.ceil(100 * (hosts - 1) / (hosts + 1))),
     }
-    if not is_ip:
-        context["sni"] = host
+
+
+def _tls(provider: Provider, ca_file: str) -> Document:
+    """Static name and check per cluster: the automatic ones read an authority that is set too late.
+
+    Of several names each address is asked for its own, and any of them will do: they are one provider.
+    """
+    tls = provider.tls
+    names = [tls.server_name] if tls.server_name else list(dict.fromkeys(h.host for h in provider.hosts))
+    sans: list[Document] = [
+        {"san_type": "IP_ADDRESS" if _is_ip(name) else "DNS", "matcher": {"exact": name}} for name in names
+    ]
+    common: Document = {
+        "alpn_protocols": ["http/1.1"],
+        "validation_context": {
+            "trusted_ca": {"filename": tls.ca_file or ca_file},
+            "match_typed_subject_alt_names": sans,
+        },
+    }
+    if tls.cert_file:
+        pair = {"certificate_chain": {"filename": tls.cert_file}, "private_key": {"filename": tls.key_file}}
+        common["tls_certificates"] = [pair]
+    context: Document = {"common_tls_context": common}
+    if len(names) > 1:
+        context["auto_host_sni"] = True
+    elif not _is_ip(names[0]):
+        context["sni"] = names[0]
     return {
         "name": "envoy.transport_sockets.tls",
         "typed_config": _typed("extensions.transport_sockets.tls.v3.UpstreamTlsContext", **context),
     }
 
 
-def _breakers(limit: int) -> Document:
-    # max_retries: the default of 3 at a time turns simultaneous failovers into errors.
-    limits = {
-        "max_connections": limit,
-        "max_pending_requests": limit,
-        "max_requests": limit,
-        "max_retries": 1024,
+def _breakers(limits: Limits) -> Document:
+    # Retries: Envoy's own limit of 3 at a time turns simultaneous failovers into errors.
+    thresholds = {
+        "max_connections": limits.connections,
+        "max_pending_requests": limits.pending,
+        "max_requests": limits.requests,
+        "max_retries": limits.retries,
     }
-    return {"thresholds": [limits]}
+    return {"thresholds": [thresholds]}
 
 
 def _protocol(**fields: object) -> Document:

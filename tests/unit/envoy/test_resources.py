@@ -1,6 +1,7 @@
 """What stands in the generated documents, and what never does."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from waypost.mutations.shape import Shape
 from waypost.mutations.target import Use
 from waypost.policy import Policy, Unscannable
 from waypost.providers.chain import MAX_CHAIN, hop_id
-from waypost.providers.provider import Account, Endpoint, Host, Provider, Secret
+from waypost.providers.provider import Account, Endpoint, Host, Limits, Provider, Secret, Tls
 
 WIRING = envoy.Wiring("unix:/run/r.sock", "unix:/run/u.sock", "/etc/ca.pem")
 CANARY = "sk-canary-4f1d"
@@ -94,7 +95,7 @@ def test_no_secret_stands_in_any_document() -> None:
         "https",
         (Host("a.example", 443),),
         "/v1",
-        account=Account((Secret(CANARY),), CANARY, CANARY),
+        account=Account((Secret(CANARY),), CANARY, CANARY, (("x-token", Secret(CANARY)),)),
     )
     one = policy(secretive)
 
@@ -274,11 +275,84 @@ def test_a_name_that_does_not_resolve_is_refused_so_that_the_chain_goes_on() -> 
     }
 
 
-def test_the_only_address_of_a_provider_is_never_taken_out() -> None:
-    found = cluster("a", policy(provider("a")))
-    hosts = sum(len(group["lb_endpoints"]) for group in found["load_assignment"]["endpoints"])
+@given(st.integers(1, 64))
+def test_of_several_addresses_all_but_one_may_be_taken_out_and_never_the_only_one(count: int) -> None:
+    hosts = tuple(Host(f"h{n}", 443) for n in range(count))
+    found = cluster("a", policy(replace(provider("a"), hosts=hosts)))
+    known = sum(len(group["lb_endpoints"]) for group in found["load_assignment"]["endpoints"])
+    share = found["outlier_detection"]["max_ejection_percent"]
 
-    assert found["outlier_detection"]["max_ejection_percent"] < 100 / hosts
+    assert known == count + 1
+    assert 100 * count / known > share >= 100 * (count - 1) / known
+    # Envoy sends what healthy addresses cannot take, by this factor, to the refusing one.
+    assert found["load_assignment"]["policy"]["overprovisioning_factor"] / count >= 100
+
+
+def test_several_addresses_get_their_share() -> None:
+    hosts = (Host("10.0.0.5", 8000, 3), Host("10.0.0.6", 8001))
+    found = cluster("a", policy(replace(provider("a", "http"), hosts=hosts)))
+    listed = found["load_assignment"]["endpoints"][0]["lb_endpoints"]
+
+    assert [each["load_balancing_weight"] for each in listed] == [3, 1]
+    assert [each["endpoint"]["address"]["socket_address"] for each in listed] == [
+        {"address": "10.0.0.5", "port_value": 8000},
+        {"address": "10.0.0.6", "port_value": 8001},
+    ]
+    assert found["type"] == "STATIC"
+
+
+def test_one_name_among_addresses_is_looked_up() -> None:
+    hosts = (Host("10.0.0.5", 8000), Host("gpu.example", 8000))
+
+    assert cluster("a", policy(replace(provider("a"), hosts=hosts)))["type"] == "STRICT_DNS"
+
+
+def tls_of(**changes: Any) -> Any:
+    found = cluster("a", policy(replace(provider("a", host="api.example"), **changes)))
+    return found["transport_socket"]["typed_config"]
+
+
+def test_several_names_are_each_asked_for_and_any_of_them_will_do() -> None:
+    context = tls_of(hosts=(Host("a.example", 443), Host("10.0.0.5", 443), Host("a.example", 8443)))
+
+    assert context["auto_host_sni"] is True
+    assert "sni" not in context
+    assert context["common_tls_context"]["validation_context"]["match_typed_subject_alt_names"] == [
+        {"san_type": "DNS", "matcher": {"exact": "a.example"}},
+        {"san_type": "IP_ADDRESS", "matcher": {"exact": "10.0.0.5"}},
+    ]
+
+
+def test_a_server_name_takes_the_place_of_every_host() -> None:
+    hosts = (Host("a.example", 443), Host("10.0.0.5", 443))
+    context = tls_of(hosts=hosts, tls=Tls(server_name="n.example"))
+
+    assert context["sni"] == "n.example"
+    assert "auto_host_sni" not in context
+    assert context["common_tls_context"]["validation_context"]["match_typed_subject_alt_names"] == [
+        {"san_type": "DNS", "matcher": {"exact": "n.example"}}
+    ]
+
+
+def test_authorities_and_a_certificate_of_ones_own() -> None:
+    context = tls_of(tls=Tls("/own/ca.pem", "/own/cert.pem", "/own/key.pem"))["common_tls_context"]
+
+    assert context["validation_context"]["trusted_ca"] == {"filename": "/own/ca.pem"}
+    assert context["tls_certificates"] == [
+        {
+            "certificate_chain": {"filename": "/own/cert.pem"},
+            "private_key": {"filename": "/own/key.pem"},
+        }
+    ]
+    assert "tls_certificates" not in tls_of()["common_tls_context"]
+
+
+def test_limits_are_circuit_breakers() -> None:
+    found = cluster("a", policy(replace(provider("a"), limits=Limits(1, 2, 3, 4))))
+
+    assert found["circuit_breakers"]["thresholds"] == [
+        {"max_connections": 1, "max_pending_requests": 2, "max_requests": 3, "max_retries": 4}
+    ]
 
 
 def test_failovers_do_not_run_out_of_retries() -> None:
