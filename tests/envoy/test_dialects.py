@@ -110,7 +110,8 @@ def test_the_same_holds_after_a_failover(
 
 ODD_ANSWERS = {
     MESSAGES.name: b'{ "type":"message","content": [{"type":"text" ,"text":"\\u0041"}],\n"x": 1E400,'
-    b' "role":"assistant", "model":"whatever", "usage":{"input_tokens":1 ,"output_tokens":2}, "stop_reason":"end_turn"}\n\n',
+    b' "role":"assistant", "model":"whatever"'
+    b', "usage":{"input_tokens":1 ,"output_tokens":2}, "stop_reason":"end_turn"}\n\n',
     RESPONSES.name: b'{"object":"response", "output" : [],"status":"completed", "x": 1E400 ,"usage":null}\n',
     CHAT.name: b'{ "choices": [],  "model":"whatever it says", "x": 1E400, "id":"\\u0041" }\n\n',
 }
