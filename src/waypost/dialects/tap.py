@@ -130,7 +130,7 @@ class StreamTap:
         if self.ended or self.error:
             return rest
         self.error = True
-        apart = b"\n\n" if rest or self._is_long else b""
+        apart = b"\n\n" if rest.strip(b"\r\n") or self._is_long else b""
         return rest + apart + self._failed(ENDED_EARLY, rest)
 
     # --- where events end
