@@ -24,7 +24,7 @@ CREDENTIALS: Final = (
 CLIENTS_OWN: Final[Mapping[Dialect, tuple[str, ...]]] = {
     "anthropic_messages": ("anthropic-version", "anthropic-beta")
 }
-"""Those of them that a request in its client's own form brings along, where all of a chain speak that form."""
+"""Those of them that a request in its client's own form brings along, where a whole chain speaks it."""
 
 _KEY_HEADER: Final = {"anthropic": "x-api-key", "gemini": "x-goog-api-key", "azure_openai": "api-key"}
 
