@@ -24,19 +24,26 @@ class Hosted(NamedTuple):
     """A provider that is there when its key is set."""
 
     name: str
-    base_url: str
+    block: str
     model: str
 
 
 HOSTED: Final[Mapping[str, Hosted]] = {
-    "DEEPSEEK_API_KEY": Hosted("deepseek", "https://api.deepseek.com/v1", "deepseek-chat"),
-    "GROQ_API_KEY": Hosted("groq", "https://api.groq.com/openai/v1", "llama-3.3-70b-versatile"),
-    "MISTRAL_API_KEY": Hosted("mistral", "https://api.mistral.ai/v1", "mistral-large-latest"),
+    "ANTHROPIC_API_KEY": Hosted("anthropic", "kind: anthropic", "claude-sonnet-4-5"),
+    "GEMINI_API_KEY": Hosted("gemini", "kind: gemini", "gemini-2.5-flash"),
+    "DEEPSEEK_API_KEY": Hosted(
+        "deepseek", 'kind: openai_compatible, base_url: "https://api.deepseek.com/v1"', "deepseek-chat"
+    ),
+    "GROQ_API_KEY": Hosted(
+        "groq",
+        'kind: openai_compatible, base_url: "https://api.groq.com/openai/v1"',
+        "llama-3.3-70b-versatile",
+    ),
+    "MISTRAL_API_KEY": Hosted(
+        "mistral", 'kind: openai_compatible, base_url: "https://api.mistral.ai/v1"', "mistral-large-latest"
+    ),
 }
 """Keys that the `multi` template makes providers of."""
-
-NOT_BUILT: Final = ("ANTHROPIC_API_KEY", "GEMINI_API_KEY", "AZURE_OPENAI_API_KEY")
-"""Keys of provider kinds that are not built yet."""
 
 
 @click.command(context_settings=HELP)
@@ -52,7 +59,7 @@ def init(template: str | None, yes: bool, output: Path, force: bool, as_json: bo
 
     Keys set in the environment are found and named, never copied into the file.
     """
-    keys = [name for name in ("OPENAI_API_KEY", *HOSTED, *NOT_BUILT) if os.environ.get(name)]
+    keys = [name for name in ("OPENAI_API_KEY", *HOSTED) if os.environ.get(name)]
     if output.exists() and not force:
         _stop(f"{str(output)!r} exists; --force overwrites it")
     if template is None:
@@ -70,9 +77,7 @@ def init(template: str | None, yes: bool, output: Path, force: bool, as_json: bo
         click.echo(json.dumps(told))
         return
     for key in keys:
-        click.echo(
-            f"Found  {key}" + ("  (this kind of provider is not built yet)" if key in NOT_BUILT else "")
-        )
+        click.echo(f"Found  {key}")
     policy = loaded.policy
     counts = f"rules: {len(policy.rules) - 1}, test cases: {len(loaded.test_cases)}"
     click.echo(f"Wrote  {output}  (template {template}, {counts})")
@@ -88,10 +93,7 @@ def content(template: str, keys: Sequence[str]) -> str:
         text = text.replace('"${OPENAI_API_KEY}"', '"${OPENAI_API_KEY:-}"')
     if template == "multi":
         found = [(key, HOSTED[key]) for key in keys if key in HOSTED]
-        providers = [
-            f'  {h.name}: {{kind: openai_compatible, base_url: "{h.base_url}", api_key: "${{{key}}}"}}\n'
-            for key, h in found
-        ]
+        providers = [f'  {h.name}: {{{h.block}, api_key: "${{{key}}}"}}\n' for key, h in found]
         models = [f"  {h.name}: {{provider: {h.name}, name: {h.model}}}\n" for _, h in found]
         text = text.replace("providers:\n", f"providers:\n{''.join(providers)}", 1)
         text = text.replace("models:\n", f"models:\n{''.join(models)}", 1)

@@ -5,11 +5,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from waypost.cli.check import check
-from waypost.cli.init import HOSTED, NOT_BUILT, TEMPLATES, init
+from waypost.cli.init import HOSTED, TEMPLATES, init
 from waypost.cli.test import test as run_cases
 from waypost.errors import Exit
 
-NO_KEYS = dict.fromkeys(("OPENAI_API_KEY", *HOSTED, *NOT_BUILT))
+NO_KEYS = dict.fromkeys(("OPENAI_API_KEY", *HOSTED))
 
 
 @pytest.fixture(autouse=True)
@@ -45,12 +45,15 @@ def test_template_follows_the_keys(environ: dict[str, str], template: str) -> No
 def test_keys_are_named() -> None:
     output = run("--yes", OPENAI_API_KEY="a", ANTHROPIC_API_KEY="b").output
     assert "Found  OPENAI_API_KEY\n" in output
-    assert "Found  ANTHROPIC_API_KEY  (this kind of provider is not built yet)\n" in output
+    assert "Found  ANTHROPIC_API_KEY\n" in output
+    assert "GEMINI" not in output
 
 
 def test_multi_takes_in_every_key_that_is_set() -> None:
-    run("--template", "multi", MISTRAL_API_KEY="a", OPENAI_API_KEY="b")
+    run("--template", "multi", MISTRAL_API_KEY="a", OPENAI_API_KEY="b", ANTHROPIC_API_KEY="c")
     text = Path("waypost.yaml").read_text()
+    assert '  anthropic: {kind: anthropic, api_key: "${ANTHROPIC_API_KEY}"}\n' in text
+    assert "  anthropic: {provider: anthropic, name: claude-sonnet-4-5}\n" in text
     assert 'api_key: "${MISTRAL_API_KEY}"' in text
     assert 'api_key: "${OPENAI_API_KEY}"' in text
     assert "GROQ" not in text
