@@ -147,7 +147,7 @@ def test_huge_errors_of_any_dialect_are_survived(roomy: Gateway, mixed_world: Wo
 
 
 def test_one_word_of_many_megabytes_is_no_quadratic_matter(roomy: Gateway, mixed_world: World) -> None:
-    """One event of 8 MB in pieces of 1 KB, from each foreign dialect; the test's own time limit is the check."""
+    """One event of 8 MB in pieces of 1 KB; the time limit of every test is what it is held to."""
     word = "w" * (8 * MB)
 
     def in_pieces(events: list[bytes]) -> list[bytes]:
