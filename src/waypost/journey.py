@@ -24,7 +24,8 @@ from waypost.providers.chain import MAX_CHAIN, within
 from waypost.providers.provider import DEFAULT_ZONE, Endpoint
 from waypost.request.chat import ChatRequest
 from waypost.request.text import read
-from waypost.selection.base import Selection, static
+from waypost.selection.base import Facts, Selection, static
+from waypost.selection.ready import ready
 from waypost.signals.base import Encoded, FailureCode, Verdicts
 from waypost.signals.pii import PiiDetection
 
@@ -250,13 +251,16 @@ def _select(
 ) -> Generator[Ask[Any], Any, tuple[Selection, str | None]]:
     """The chain, and the key of the conversation where it matters who served it."""
     choosing = policy.choices.get(rule.key)
-    if choosing is None or not isinstance(rule.action, Route) or chosen.endpoints != rule.action.endpoints:
-        return static(chosen, policy.endpoints), None  # somebody else's choice: the client's, or a zone's
-    facts = choosing.facts(request, _hard(seen))
-    if choosing.remembers:
-        told: Remembered = yield from Recall(facts.key, chosen.endpoints)
+    if not isinstance(rule.action, Route) or chosen.endpoints != rule.action.endpoints:
+        choosing = None  # somebody else's choice: the client's, or a zone's
+    facts = choosing.facts(request, _hard(seen)) if choosing else Facts()
+    told = Remembered()
+    if (choosing and choosing.remembers) or len(chosen.endpoints) > 1:
+        told = yield from Recall(facts.key, chosen.endpoints)
         facts = replace(facts, kept=told.kept, live=told.live)
-    return choosing.select(facts, chosen.boundary), facts.key if choosing.sticky else None
+    selection = choosing.select(facts, chosen.boundary) if choosing else static(chosen, policy.endpoints)
+    key = facts.key if choosing and choosing.sticky else None
+    return ready(selection, chosen.optional, told.cooling, told.absent), key
 
 
 def _nobody(policy: Policy, selection: Selection, decision: Decision, seen: Seen) -> Refuse:

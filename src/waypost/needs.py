@@ -53,10 +53,14 @@ class Remembered:
     Attributes:
         kept: endpoint that served the conversation last; None = nobody knows.
         live: how endpoints did lately; one that is missing was not tried.
+        cooling: seconds that providers want to be left alone, by endpoint; one that is missing is ready.
+        absent: endpoints whose model their provider did not know lately.
     """
 
     kept: str | None = None
     live: Mapping[str, Live] = field(default_factory=dict[str, Live])
+    cooling: Mapping[str, float] = field(default_factory=dict[str, float])
+    absent: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,16 +142,12 @@ async def worker(
         if asks_classifiers(policy):
             await asyncio.to_thread(classifiers.load, policy)
         keys = Keys(time.monotonic)
+        now = time.time  # noqa: TID251 - the wall clock is asked here, at the rim; below it is a value
         # Requests that are decided still have attempts before them, so the upstream role stops last.
-        server = await listen(upstream, lambda: Upstream(policies.hops, keys, time.time), limit, front)  # noqa: TID251
+        server = await listen(upstream, lambda: Upstream(policies.hops, keys, now), limit, front)
         stack.push_async_callback(server.stop, 1)
-        # The wall clock is asked here, at the rim; below it is a value.
         routing = Routing(
-            policies.current,
-            audit,
-            time.time,  # noqa: TID251
-            Ports(classifiers.answer),
-            started=int(time.time()),  # noqa: TID251
+            policies.current, audit, now, Ports(classifiers.answer), started=int(now()), keys=keys
         )
         server = await listen(router, lambda: Router(routing), limit, front)
         stack.push_async_callback(server.stop, DRAIN_SECONDS)

@@ -7,7 +7,7 @@ from waypost.config import schema
 from waypost.config.book import Book, blocks
 from waypost.config.conditions import Conditions
 from waypost.config.document import Findings, Path, step
-from waypost.config.shapes import Picked, Shapes
+from waypost.config.shapes import Picked, Shapes, optional
 from waypost.config.validate import nearest
 from waypost.decision.engine import SEMANTIC, Route, Rule
 from waypost.providers.chain import MAX_CHAIN
@@ -99,7 +99,7 @@ def _picks(block: schema.Category, path: Path, book: Book) -> list[Picked]:
             remedy = nearest(score.model, book.declared["models"])
             book.findings.error((*at, "model"), f"{score.model!r} is not a model", remedy)
         elif score.model in book.endpoints:
-            pick = Picked(score.model, at, score.score, score.percent, score)
+            pick = Picked(score.model, at, score.score, score.percent, score, score.optional)
             known = picks.get(score.model)
             if known is None or (known.score or 0.0) < score.score:
                 picks[score.model] = pick
@@ -115,4 +115,4 @@ def _route(block: schema.Category, path: Path, picks: Sequence[Picked], book: Bo
     boundary = frozenset(zones) if len(zones) == 1 and DEFAULT_ZONE not in zones else None
     if block.boundary is not None:
         boundary = book.boundary(names, block.boundary, path)
-    return Route(names, boundary)
+    return Route(names, boundary, optional=optional(picks, book.findings))

@@ -15,9 +15,10 @@ from waypost.config import schema
 from waypost.config.book import RESERVED, Book, Lists
 from waypost.config.categories import categories
 from waypost.config.conditions import Conditions
+from waypost.config.costs import costs
 from waypost.config.document import Findings, Node, Path
 from waypost.config.guards import Guards
-from waypost.config.shapes import Picked, Shapes
+from waypost.config.shapes import Picked, Shapes, optional
 from waypost.config.validate import check, check_tagged, nearest
 from waypost.configurable import adapter
 from waypost.decision.engine import SEMANTIC, Action, Block, Respond, Route, Rule
@@ -63,6 +64,8 @@ def compile_policy(document: schema.Document, book: Book, conditions: Conditions
         choices=shapes.choices,
         families=shapes.families,
         adapters=shapes.adapters,
+        costs=costs(document, book),
+        strict=document.strict_parameters,
     )
     if findings.failed:
         return policy
@@ -159,7 +162,8 @@ def _route(block: schema.Route, path: Path, book: Book) -> tuple[Route, Sequence
             message = f"{name!r} is in the chain twice"
             book.findings.error((*path, "endpoints", n), message, "Envoy asks each endpoint once; remove it")
     boundary = book.boundary(names, block.boundary, path)
-    return Route(names, boundary, block.reasoning, block.on_explicit), known
+    skipped = optional(known, book.findings)
+    return Route(names, boundary, block.reasoning, block.on_explicit, skipped), known
 
 
 def _pick(each: str | schema.Pick, at: Path, block: schema.Route, book: Book) -> Picked | None:
@@ -175,7 +179,7 @@ def _pick(each: str | schema.Pick, at: Path, block: schema.Route, book: Book) ->
         reasoning_effort=each.reasoning_effort or block.reasoning_effort,
         lora=each.lora or block.lora,
     )
-    return Picked(name, at, each.score, each.percent, reasons)
+    return Picked(name, at, each.score, each.percent, reasons, each.optional)
 
 
 def _default(written: str | None, book: Book) -> Rule:
@@ -261,7 +265,9 @@ def _revision(policy: Policy, lists: Lists) -> str:
         "shapes": {key: _values(shape) for key, shape in policy.shapes.items()},
         "choices": {key: _values(choice) for key, choice in policy.choices.items()},
         "adapters": {name: [of, _values(lora)] for name, (of, lora) in policy.adapters.items()},
+        "costs": _values(policy.costs),
         "families": {name: _values(family) for name, family in policy.families.items()},
+        "strict": policy.strict,
     }
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=_plain)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -39,6 +39,7 @@ class Picked:
     score: float | None
     percent: float | None
     reasons: schema.Reasons
+    optional: bool = False
 
 
 @dataclass(slots=True)
@@ -235,6 +236,15 @@ class Shapes:
 
     def _say(self, lints: Iterable[Lint], path: Path) -> None:
         say(lints, path, self.book.findings)
+
+
+def optional(picks: Sequence[Picked], findings: Findings) -> frozenset[str]:
+    """Endpoints that may be passed over; somebody must be asked in any case."""
+    found = [pick for pick in picks if pick.optional]
+    if found and len(found) == len(picks):
+        message = "every model is optional, so they are asked all the same"
+        findings.warn((*found[-1].path, "optional"), message, "name one that is always there")
+    return frozenset(pick.endpoint for pick in found)
 
 
 def say(lints: Iterable[Lint], path: Path, findings: Findings) -> None:

@@ -33,12 +33,14 @@ class Route:
         boundary: zones no attempt may leave; None = anywhere.
         reasoning: the operator's sentence; not the model's reasoning mode.
         on_explicit: what becomes of a request that names a model outside `boundary`.
+        optional: those of `endpoints` that are passed over while their provider does not know the model.
     """
 
     endpoints: tuple[str, ...]
     boundary: frozenset[str] | None = None
     reasoning: str = ""
     on_explicit: Literal["reroute", "refuse"] = "reroute"
+    optional: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

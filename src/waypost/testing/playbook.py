@@ -10,7 +10,7 @@ from difflib import ndiff
 from typing import Any, NoReturn, Self, assert_never
 
 from waypost.journey import Answer, Forward, Journey, Outcome, Refuse, route
-from waypost.needs import Ask, Encode
+from waypost.needs import Ask, Encode, Recall, Remembered
 from waypost.policy import Policy
 from waypost.request.chat import ChatRequest
 
@@ -61,7 +61,10 @@ def ending(outcome: Outcome) -> Ending:
 
 
 class Playbook:
-    """The script of one journey: `Playbook(policy, request).needs(…).told(…).ends(…)`."""
+    """The script of one journey: `Playbook(policy, request).needs(…).told(…).ends(…)`.
+
+    Where it asks what is remembered and the script does not say so, nothing is.
+    """
 
     def __init__(self, policy: Policy, request: ChatRequest) -> None:
         self._journey = route(policy, request)
@@ -72,6 +75,8 @@ class Playbook:
 
     def needs(self, need: Ask[Any]) -> Self:
         """The journey asks exactly this now."""
+        if not isinstance(need, Recall):
+            self._forget()
         if need != self._need:
             self._differs(f"needs {_shown(need)}")
         return self
@@ -92,9 +97,14 @@ class Playbook:
 
     def ends(self, expected: Ending) -> Outcome:
         """It ends like this; returns the outcome for a closer look."""
+        self._forget()
         if self._outcome is None or ending(self._outcome) != expected:
             self._differs(f"ends  {expected}")
         return self._outcome
+
+    def _forget(self) -> None:
+        while isinstance(self._need, Recall):
+            self.told(Remembered())
 
     def _advance(self, answer: object) -> None:
         try:

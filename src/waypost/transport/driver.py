@@ -53,9 +53,9 @@ def _step(journey: Journey, told: object) -> Ask[Any] | Outcome:
 
 
 async def _answer(need: Ask[Any], ports: Ports) -> object:
-    await asyncio.sleep(0)  # a front may have begun this without a task, which time limits need
     match need:
         case Encode():
+            await asyncio.sleep(0)  # a front may have begun this without a task, which time limits need
             return await ports.encode(need)
         case Recall():
             return ports.recall(need)

@@ -59,13 +59,27 @@ PHASES: Final[Mapping[tuple[Role, Phase], Contract]] = {
     ("upstream", "request_headers"): Contract(
         frozenset({"request_headers", "immediate_response"}),
         must="set path, authority and this provider's credentials; remove every other provider's",
-        may="ask for the body (mode_override) when it was written for another endpoint",
+        may="ask (mode_override) for the body when it was written for another endpoint or form, and"
+        " for the response headers when the chain goes on or the provider has several keys",
         must_not="change x-envoy-* headers: the attempt count selects the next hop",
     ),
     ("upstream", "request_body"): Contract(
         frozenset({"request_body", "immediate_response"}),
         must="set content-length in the same mutation: attempts share one header map",
-        may="splice the model name",
+        may="splice the model name; write the whole body, path and version headers in the provider's form",
         must_not="start from an earlier attempt's body; Envoy sends the router's version again",
+    ),
+    ("upstream", "response_headers"): Contract(
+        frozenset({"response_headers"}),
+        must="remember which key is over its limit, and which model is not there",
+        may="ask for the body of an error (mode_override BUFFERED) that says it is 64 KB at most",
+        must_not="ask for any other body: Envoy 1.40.0 can crash over it",
+    ),
+    ("upstream", "response_body"): Contract(
+        frozenset({"response_body"}),
+        must="leave the body as it is",
+        may="make the status 503 where the error says that another model or key would do, so that Envoy goes"
+        " on along the chain",
+        must_not="do so at the end of the chain: the client is to see what the provider said",
     ),
 }

@@ -84,7 +84,7 @@ def test_bytes_that_are_no_message_end_the_stream(message: bytes) -> None:
         ("router", ProcessingRequest()),
         ("router", ProcessingRequest(request_trailers=HttpTrailers())),
         ("router", ProcessingRequest(response_trailers=HttpTrailers())),
-        ("upstream", response_headers()),
+        ("upstream", ProcessingRequest(response_trailers=HttpTrailers())),
     ],
 )
 def test_a_message_the_filter_must_not_send_ends_the_stream(role: Role, message: ProcessingRequest) -> None:

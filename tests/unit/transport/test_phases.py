@@ -18,10 +18,7 @@ def test_every_row_says_what_it_needs(key: tuple[str, str]) -> None:
 
 @pytest.mark.parametrize("key", PHASES, ids="-".join)
 def test_a_message_is_answered_in_kind_or_at_once_until_the_answer_began(key: tuple[str, str]) -> None:
-    at_once = set() if key == ("router", "response_body") else {"immediate_response"}
+    # An answer of its own from the upstream filter would end the chain.
+    begun = key == ("router", "response_body") or (key[0] == "upstream" and key[1].startswith("response"))
+    at_once = set() if begun else {"immediate_response"}
     assert PHASES[key].answers == {key[1]} | at_once  # type: ignore[index]
-
-
-def test_the_upstream_filter_never_sees_a_response() -> None:
-    """Envoy 1.40.0 can crash there."""
-    assert {phase for role, phase in PHASES if role == "upstream"} == {"request_headers", "request_body"}
