@@ -1,5 +1,6 @@
 """`waypost doctor`: what it prints, and what its exit code says."""
 
+import asyncio
 import json
 import socket
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.artefact import FOLDER, damaged
+from tests.unit.probe.servers import CHAT, serving
 from waypost.cli.doctor import doctor
 
 CONFIG = {
@@ -117,3 +119,45 @@ def test_a_broken_configuration_is_a_line_and_the_rest_is_checked(tmp_path: Path
     assert "waypost check" in found["configuration"]
     assert {"python", "envoy", "classifiers"} < set(found)
     assert "listen" not in found
+
+
+# --- providers
+
+
+def call_providers(folder: Path, *options: str, answer: tuple[int, Any] = (200, CHAT)) -> Result:
+    """The verb, with a provider on this machine that answers everything alike."""
+
+    async def scenario() -> Result:
+        async with serving(lambda _: answer) as server:
+            base = f"http://127.0.0.1:{server.port}/v1"
+            one = {"kind": "openai_compatible", "base_url": base, "api_key": "${KEY}"}
+            return await asyncio.to_thread(run, folder, "--providers", *options, providers={"p": one})
+
+    told = asyncio.run(scenario())
+    assert CANARY not in told.output
+    return told
+
+
+def test_providers_are_checked_instead_of_the_machine(tmp_path: Path) -> None:
+    told = call_providers(tmp_path)
+    assert told.exit_code == 0, told.output
+    assert list(lines(told)) == ["p", "p key", "p m"]
+    assert lines(told)["p key"] == "ok KEY is accepted"
+
+
+def test_a_provider_that_fails_is_exit_code_four(tmp_path: Path) -> None:
+    told = call_providers(tmp_path, "--json", "p", answer=(401, {}))
+    assert told.exit_code == 4
+    checks = {check["name"]: check for check in json.loads(told.stdout)["checks"]}
+    assert (checks["p key"]["status"], checks["p key"]["found"]) == ("fail", "KEY is refused (401)")
+
+
+def test_names_are_those_of_providers(tmp_path: Path) -> None:
+    assert run(tmp_path, "p").exit_code == 2
+    unknown = run(tmp_path, "--providers", "nobody")
+    assert unknown.exit_code == 2
+    assert "no provider is named 'nobody'; there are: p" in unknown.output
+
+
+def test_providers_of_a_broken_configuration_are_not_asked(tmp_path: Path) -> None:
+    assert run(tmp_path, "--providers", default_model="nobody").exit_code == 3
