@@ -13,6 +13,7 @@ from waypost.mutations.target import Target, Use, every
 from waypost.providers.provider import Endpoint, Provider
 from waypost.selection.choosing import Choosing
 from waypost.signals.base import Signal
+from waypost.usage import Costs
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class Policy:
         families: how models are told to think, by endpoint.
         reads: heads of the encoder that any shape or choice reads.
         adapters: endpoint and adapter by the name that clients may ask for.
+        costs: what answers cost, and whom it is told.
         strict: a parameter that a provider cannot take is refused, not left out.
     """
 
@@ -80,6 +82,7 @@ class Policy:
     families: Mapping[str, ReasoningFamily] = field(default_factory=dict[str, ReasoningFamily])
     reads: frozenset[str] = frozenset()
     adapters: Mapping[str, tuple[str, Lora]] = field(default_factory=dict[str, tuple[str, Lora]])
+    costs: Costs = field(default_factory=Costs)
     strict: bool = False
 
     def checks(self, rule: Rule, endpoint: Endpoint) -> tuple[Check, ...]:

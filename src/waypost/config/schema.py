@@ -583,6 +583,18 @@ class IdentityHeaders:
 
 
 @configurable
+class Costs:
+    """What answers cost, by the prices of their models; the audit log and the metrics tell it always."""
+
+    baseline: Text | None = None
+    """Model that savings are told against: what the same tokens would have cost there. It needs a `price`."""
+
+    headers: bool = False
+    """Whether clients are told what an answer cost and saved. An answer in JSON waits for its end then; one
+    that is streamed cannot tell, since its headers leave before its text."""
+
+
+@configurable
 class Reroute:
     """Send what cannot be read to a zone that may see it."""
 
@@ -669,6 +681,9 @@ class Document:
     unscannable: Literal["block", "allow"] | Reroute | None = None
     """Images, audio and files where a rule has to read them: `block`, `allow`, or `{reroute: zone}`.
     Default: the rule that cannot be ruled out holds."""
+
+    costs: Costs = Costs()
+    """What is told of the cost of answers."""
 
     audit: AuditSettings = AuditSettings()
     """The audit log."""
