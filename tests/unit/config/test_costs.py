@@ -58,11 +58,11 @@ def test_a_baseline_without_a_price_is_no_baseline(
 
 def test_a_baseline_may_be_the_only_model_of_its_provider(tmp_path: Path) -> None:
     text = """\
-    models:
-      inside: {price: {input: 1, output: 1}}
-    costs: {baseline: onprem}
+    providers: {p: {kind: ollama}}
+    models: {m: {provider: p, price: {input: 1, output: 1}}}
+    costs: {baseline: p}
     """
-    assert loads(tmp_path, text).policy.costs.baseline == "inside"
+    assert load(write(tmp_path, whole=text), ENVIRON).policy.costs.baseline == "m"
 
 
 @pytest.mark.parametrize(
