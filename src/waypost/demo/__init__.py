@@ -21,7 +21,8 @@ QUESTIONS: Final = {
 """What the tour asks about each category of `demo.yaml`."""
 
 _TOUR = """\
-Demo providers: 'onprem' (zone internal), 'cloud' and 'search' (zone external); nothing leaves this machine.
+Demo providers, none of them beyond this machine: 'onprem' (zone internal); 'cloud', 'search', 'anthropic' and
+'gemini' (zone external), of which the last two speak dialects of their own.
 The headers x-waypost-decision and x-waypost-category say what decided. Paste into a second terminal:
 
 ask() {{ curl -isN http://{listen}/v1/chat/completions -H content-type:application/json \\
@@ -78,7 +79,7 @@ def config_path() -> Path:
 def children() -> Sequence[Sequence[str]]:
     """Commands that must run beside the demo configuration.
 
-    They listen on the ports of `WAYPOST_DEMO_PORT_1` to `_3` (default 9101 to 9103), as `demo.yaml`
+    They listen on the ports of `WAYPOST_DEMO_PORT_1` to `_5` (default 9101 to 9105), as `demo.yaml`
     does, and exit with code 4 naming the port when one is taken.
     """
     return ((sys.executable, "-m", "waypost.demo.providers"),)

@@ -1,9 +1,10 @@
 """Anthropic's Messages API as the demo serves it: messages, their count of tokens, models."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Final
 
-from waypost.demo.anthropic_shapes import TRAITS, Body, Count, Turn, check, sign
+from waypost.demo.anthropic_shapes import TRAITS, Body, Count, Traits, Turn, check, sign
 from waypost.demo.checks import S, read
 from waypost.demo.faults import marked
 from waypost.demo.model import Prompt, Said, Toolbox, say, tokens, words
@@ -22,8 +23,8 @@ from waypost.demo.wire import (
     whole,
 )
 
-VERSION: Final = "2023-06-01"
-OWN: Final = frozenset({"x-api-key", "anthropic-version", "anthropic-beta"})
+VERSIONS: Final = ("2023-06-01", "2026-10-21")
+OWN: Final = frozenset({"x-api-key", "authorization", "anthropic-version", "anthropic-beta"})
 """Headers that tell Anthropic who calls, and how."""
 
 _TYPES: Final = {
@@ -70,11 +71,13 @@ def serve(provider: DemoProvider, call: Call) -> Answer:
     operation = _OPERATIONS.get(call.operation)
     if operation is None:
         raise RefusedError(404, f"There is no {call.operation}.")
-    if call.headers.get("x-api-key") != provider.api_key:
-        raise RefusedError(401, f"`x-api-key` has no key of the demo provider {provider.name!r}.")
+    # SDKs send a key in either header: `x-api-key` up to anthropic 2.10, a bearer token since.
+    keys = {call.headers.get("x-api-key"), call.headers.get("authorization", "").removeprefix("Bearer ")}
+    if keys - {None, ""} != {provider.api_key}:
+        raise RefusedError(401, f"This is no key of the demo provider {provider.name!r}.")
     refuse_strangers(call, OWN)
-    if call.headers.get("anthropic-version") != VERSION:
-        raise RefusedError(400, f"The header `anthropic-version` must say {VERSION}.")
+    if call.headers.get("anthropic-version") not in VERSIONS:
+        raise RefusedError(400, f"The header `anthropic-version` must say {' or '.join(VERSIONS)}.")
     return operation(provider, call)
 
 
@@ -102,6 +105,13 @@ def _parsed(shape: type[S], provider: DemoProvider, call: Call) -> S:
     return body
 
 
+def _traits(model: str, call: Call) -> Traits:
+    """The newer version of the API took `temperature` and its like away."""
+    traits = TRAITS[model]
+    is_old = call.headers["anthropic-version"] == VERSIONS[0]
+    return traits if is_old else replace(traits, samples=False)
+
+
 def _models(provider: DemoProvider, _: Call) -> Answer:
     data = [
         {"type": "model", "id": model, "display_name": model, "created_at": "2026-01-01T00:00:00Z"}
@@ -113,7 +123,7 @@ def _models(provider: DemoProvider, _: Call) -> Answer:
 
 def _count(provider: DemoProvider, call: Call) -> Answer:
     body = _parsed(Count, provider, call)
-    check(body, TRAITS[body.model])
+    check(body, _traits(body.model, call))
     return whole({"input_tokens": tokens(body.text)}, headers(identifier("req_", 24)))
 
 
@@ -122,7 +132,7 @@ def _count(provider: DemoProvider, call: Call) -> Answer:
 
 def _message(provider: DemoProvider, call: Call) -> Answer:
     body = _parsed(Body, provider, call)
-    check(body, TRAITS[body.model])
+    check(body, _traits(body.model, call))
     faults = marked(_last_user(body.messages), provider.name)
     refuse_marked(faults, streams=bool(body.stream))
     said = say(_prompt(provider, body, is_refused=faults.has("refusal")))
@@ -182,23 +192,19 @@ def _prompt(provider: DemoProvider, body: Body, *, is_refused: bool) -> Prompt:
             parallel=not (choice and choice.disable_parallel_tool_use),
         ),
         schema=wanted.json_schema if wanted else None,
-        thinks=_thinks(body),
+        thinks=body.is_told_to_think or (body.thinking is None and TRAITS[body.model].unasked),
         limit=body.max_tokens,
         stops=tuple(body.stop_sequences or ()),
         is_refused=is_refused,
     )
 
 
-def _thinks(body: Body) -> bool:
-    """A model that has to call does not think, and one whose answer is begun does not begin with thoughts."""
-    is_forced = body.tool_choice is not None and body.tool_choice.type in {"any", "tool"}
-    is_told = body.thinking is not None and body.thinking.type != "disabled"
-    return is_told and not is_forced
-
-
 def _content(body: Body, said: Said) -> Iterator[Json]:
     if said.thoughts:
-        is_shown = TRAITS[body.model].budget or (body.thinking and body.thinking.display == "summarized")
+        # Newer models keep their thoughts to themselves, unless they are asked for a summary.
+        is_shown = body.thinking and (
+            body.thinking.type == "enabled" or body.thinking.display == "summarized"
+        )
         shown = said.thoughts if is_shown else ""
         yield {"type": "thinking", "thinking": shown, "signature": sign(shown)}
     if said.text:

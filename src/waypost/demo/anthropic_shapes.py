@@ -30,21 +30,30 @@ class Traits:
 
     Attributes:
         max_tokens: most that may be asked for.
-        budget: thinks with a budget of tokens; else it is told how hard to think.
+        thinking: types of `thinking` that it knows.
+        unasked: it thinks where nothing is said of it.
         samples: takes `temperature`, `top_p` and `top_k`.
         prefills: goes on with an assistant's message.
+        forces: can be made to call a tool.
     """
 
     max_tokens: int
-    budget: bool
-    samples: bool
-    prefills: bool
+    thinking: frozenset[str]
+    unasked: bool = False
+    samples: bool = False
+    prefills: bool = False
+    forces: bool = True
 
 
 TRAITS: Final[Mapping[str, Traits]] = {
-    "claude-sonnet-4-5": Traits(64_000, budget=True, samples=True, prefills=True),
-    "claude-opus-4-7": Traits(128_000, budget=False, samples=False, prefills=False),
+    "claude-haiku-4-5": Traits(64_000, frozenset({"enabled", "disabled"}), samples=True, prefills=True),
+    "claude-opus-4-7": Traits(128_000, frozenset({"adaptive", "disabled"})),
+    "claude-sonnet-5-5": Traits(
+        128_000, frozenset({"adaptive", "between_tools"}), unasked=True, forces=False
+    ),
 }
+_OFF: Final = frozenset({"disabled", "between_tools"})
+_FORCED: Final = frozenset({"any", "tool"})
 
 
 def sign(thoughts: str) -> str:
@@ -217,7 +226,7 @@ class ToolChoice(Shape):
 class ThinkingConfig(Shape):
     """`thinking`."""
 
-    type: Literal["enabled", "adaptive", "disabled"]
+    type: Literal["enabled", "adaptive", "disabled", "between_tools"]
     budget_tokens: int | None = None
     display: Literal["summarized", "omitted"] | None = None
 
@@ -252,6 +261,16 @@ class Count(Marked):
     tool_choice: ToolChoice | None = None
     thinking: ThinkingConfig | None = None
     output_config: OutputConfig | None = None
+
+    @property
+    def is_forced(self) -> bool:
+        """Whether a tool must be called."""
+        return self.tool_choice is not None and self.tool_choice.type in _FORCED
+
+    @property
+    def is_told_to_think(self) -> bool:
+        """Whether thinking is asked for."""
+        return self.thinking is not None and self.thinking.type not in _OFF
 
     @property
     def text(self) -> str:
@@ -384,19 +403,19 @@ def _check_prefill(body: Count, traits: Traits) -> None:
     text = last.content if isinstance(last.content, str) else getattr(last.content[-1], "text", "")
     if text != text.rstrip():
         raise invalid("The last message must not end in white space.", "messages")
-    if body.thinking and body.thinking.type != "disabled":
+    if body.is_told_to_think:
         raise invalid("An answer that was begun is not thought about.", "thinking")
 
 
 def _check_thinking(body: Count, traits: Traits) -> None:
     thinking = body.thinking
-    if thinking is None or thinking.type == "disabled":
+    if body.is_forced and (body.is_told_to_think or not traits.forces):
+        raise invalid("A model that thinks cannot be made to call.", "tool_choice")
+    if thinking is None:
         return
-    if (thinking.type == "enabled") != traits.budget:
-        raise invalid("The model is not told to think in this way.", "thinking.type")
-    if body.tool_choice and body.tool_choice.type in {"any", "tool"}:
-        raise invalid("A model that has to call must not think.", "tool_choice")
-    if thinking.type == "adaptive":
+    if thinking.type not in traits.thinking:
+        raise invalid("The model does not know this.", "thinking.type")
+    if thinking.type != "enabled":
         if thinking.budget_tokens is not None:
             raise invalid("A budget goes with the type `enabled`.", "thinking.budget_tokens")
         return
@@ -419,7 +438,7 @@ def _check_sampling(body: Body, traits: Traits) -> None:
         raise invalid("The model does not take this.", asked[0])
     if body.temperature is not None and body.top_p is not None:
         raise invalid("The model takes `temperature` or `top_p`, not both.", "top_p")
-    if not body.thinking or body.thinking.type == "disabled":
+    if not body.is_told_to_think:
         return
     if body.temperature not in (None, 1) or body.top_k is not None or (body.top_p or 1) < _LEAST_TOP_P:
         raise invalid("Not while it thinks.", asked[0])

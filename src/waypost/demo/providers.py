@@ -34,7 +34,7 @@ PROVIDERS: Final = (
         "WAYPOST_DEMO_PORT_2",
         9102,
         "demo-key-cloud",
-        ("general-large", "medical-large", "chat-small", "embed-small"),
+        ("general-large", "medical-large", "embed-small"),
         "openai",
     ),
     DemoProvider("search", "WAYPOST_DEMO_PORT_3", 9103, "demo-key-search", ("search-large",)),
@@ -43,7 +43,7 @@ PROVIDERS: Final = (
         "WAYPOST_DEMO_PORT_4",
         9104,
         "demo-key-anthropic",
-        ("claude-sonnet-4-5", "claude-opus-4-7"),
+        ("claude-sonnet-5-5", "claude-opus-4-7", "claude-haiku-4-5"),
         "anthropic",
     ),
     DemoProvider(
