@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import json
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -255,10 +256,11 @@ class Gate:
 class Upstream:
     """One provider: a loopback port, what it got, and how it behaves.
 
-    `script` holds one behaviour per request, used up in order; then `behaviour` answers.
+    `script` holds one behaviour per request, used up in order; then `behaviour` answers. With `tls` it
+    speaks https.
     """
 
-    def __init__(self, name: str, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, name: str, loop: asyncio.AbstractEventLoop, tls: ssl.SSLContext | None = None) -> None:
         self.name = name
         self.behaviour: Behaviour = answers(f"This is {name}")
         self.script: list[Behaviour] = []
@@ -267,7 +269,7 @@ class Upstream:
         self._loop = loop
         self._tasks: set[asyncio.Task[None]] = set()
         self._server = self._call(
-            asyncio.start_server(self._serve, "127.0.0.1", 0, limit=1 << 20, backlog=1024)
+            asyncio.start_server(self._serve, "127.0.0.1", 0, limit=1 << 20, backlog=1024, ssl=tls)
         )
         self.port: int = self._server.sockets[0].getsockname()[1]
 
