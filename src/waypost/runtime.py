@@ -12,6 +12,7 @@ from waypost.encoder.settings import EncoderSettings, ForeignModel
 from waypost.errors import EngineError
 from waypost.needs import Encode, Failed
 from waypost.observe.audit import AuditLog
+from waypost.observe.metrics import Metrics
 from waypost.policy import Policy
 from waypost.signals.base import Encoded, Examples
 from waypost.transport.driver import Ports
@@ -141,13 +142,20 @@ async def worker(
         stack.callback(classifiers.close)
         if asks_classifiers(policy):
             await asyncio.to_thread(classifiers.load, policy)
-        keys = Keys(time.monotonic)
         now = time.time  # noqa: TID251 - the wall clock is asked here, at the rim; below it is a value
+        metrics = Metrics(policies.current, now)
+        keys = Keys(time.monotonic, metrics.cooling)
         # Requests that are decided still have attempts before them, so the upstream role stops last.
         server = await listen(upstream, lambda: Upstream(policies.hops, keys, now), limit, front)
         stack.push_async_callback(server.stop, 1)
         routing = Routing(
-            policies.current, audit, now, Ports(classifiers.answer), started=int(now()), keys=keys
+            policies.current,
+            audit,
+            now,
+            Ports(classifiers.answer),
+            started=int(now()),
+            keys=keys,
+            metrics=metrics,
         )
         server = await listen(router, lambda: Router(routing), limit, front)
         stack.push_async_callback(server.stop, DRAIN_SECONDS)

@@ -35,6 +35,9 @@ _MOST: Final = 4096
 Clock = Callable[[], float]
 """Seconds that only grow, such as `time.monotonic`."""
 
+Resting = Callable[[str, float], None]
+"""Hears a provider's name, and for how many seconds none of its credentials should be used."""
+
 
 @dataclass(slots=True)
 class _Seen:
@@ -105,8 +108,10 @@ class Keys:
     A credential is known by its text, so one that was replaced begins anew.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, resting: Resting = lambda *_: None) -> None:
+        """Begin; `resting` is told whenever a credential is to be left alone."""
         self._clock = clock
+        self._resting = resting
         self._files = SecretFiles(clock)
         self._until: OrderedDict[tuple[str, str, str], float] = OrderedDict()
 
@@ -150,6 +155,7 @@ class Keys:
             return
         seconds, whole = rest
         self._put((provider.name, _EVERY if whole else target.model, used), seconds)
+        self._resting(provider.name, self.cooling(target.endpoint))
         is_refused = status in _REFUSED or reason == "credential"
         if is_refused and self._put((provider.name, _ALARM, used), MOST_SECONDS):
             which = f"key {texts.index(used) + 1} of {len(texts)}" if used in texts and used else "requests"

@@ -24,6 +24,7 @@ from waypost.journey import Answer, Forward, Outcome, Refuse, known_model, route
 from waypost.leaving import Leaving
 from waypost.mutations.parameters import adjusted
 from waypost.needs import Recall, Remembered
+from waypost.observe.metrics import Metrics
 from waypost.policy import Policy
 from waypost.providers.chain import hop_id
 from waypost.providers.sign import CLIENTS_OWN
@@ -103,6 +104,7 @@ class Routing:
         health: how endpoints do.
         conversations: who served which.
         keys: credentials, and who wants to be left alone.
+        metrics: what is counted.
     """
 
     policy: Callable[[], Policy]
@@ -114,6 +116,7 @@ class Routing:
     health: Health = field(default_factory=lambda: Health(time.monotonic))
     conversations: Conversations = field(default_factory=lambda: Conversations(time.monotonic))
     keys: Keys = field(default_factory=lambda: Keys(time.monotonic))
+    metrics: Metrics = field(default_factory=Metrics)
 
     def recall(self, need: Recall) -> Remembered:
         """What is remembered of a conversation and of endpoints."""

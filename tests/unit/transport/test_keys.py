@@ -253,3 +253,13 @@ def test_a_key_in_a_file_that_is_replaced_begins_anew(keys: Keys, clock: Clock, 
     clock.now += CHECK_SECONDS
     assert keys.pick(one) == "new"
     assert keys.cooling(one.endpoint) == 0
+
+
+def test_who_listens_hears_for_how_long_nobody_may_be_asked(clock: Clock) -> None:
+    heard: list[tuple[str, float]] = []
+    keys = Keys(clock, lambda provider, seconds: heard.append((provider, seconds)))
+    two = at("p", "one", "two")
+    keys.told(two, 429, 30, key="one")
+    keys.told(two, 429, 10, key="two")
+    keys.told(two, 400, key="two")
+    assert heard == [("p", 0), ("p", 10)]
