@@ -17,7 +17,7 @@ from waypost.decision.engine import Route
 from waypost.envoy.replies import Document, local_replies
 from waypost.guards.judge import Check
 from waypost.policy import Policy
-from waypost.providers.chain import MAX_CHAIN, hop_id, within
+from waypost.providers.chain import MAX_CHAIN, attempts, hop_id, within
 from waypost.providers.provider import DEFAULT_ZONE, Host, Limits, Provider
 
 ROUTER_CLUSTER: Final = "waypost_router"
@@ -142,15 +142,18 @@ def longest_chain(policies: Sequence[Policy]) -> int:
     """Most attempts any request may need, 1 to `MAX_CHAIN`: what Envoy's matcher is made for."""
     lengths = [1]
     for policy in policies:
+        every = policy.endpoints.values()
+        lengths += (attempts([endpoint]) for endpoint in every)  # a client may name any of them
         for rule in policy.rules:
             if isinstance(rule.action, Route):
                 endpoints = (policy.endpoints[name] for name in rule.action.endpoints)
-                lengths.append(len(within(endpoints, rule.action.boundary)))
+                lengths.append(attempts(within(endpoints, rule.action.boundary)))
         if policy.unscannable.action == "reroute":
-            lengths.append(sum(e.zone == policy.unscannable.zone for e in policy.endpoints.values()))
+            lengths.append(attempts(e for e in every if e.zone == policy.unscannable.zone))
         if any(check.action == "reroute" for check in _checks(policy)):
             # Behind the default model come those inside (`journey.py`).
-            lengths.append(1 + sum(e.zone != DEFAULT_ZONE for e in policy.endpoints.values()))
+            spare = [e for e in every if e.zone != DEFAULT_ZONE or e.name == policy.default_model]
+            lengths.append(attempts(spare))
     return min(max(lengths), MAX_CHAIN)
 
 
@@ -274,7 +277,7 @@ def _router_filter() -> Document:
 
 
 def _upstream_filter() -> Document:
-    """Headers only; a later attempt asks for the body itself.
+    """Request headers only; an attempt asks for whatever else it has to see.
 
     Skipping the headers would fail open: they would leave for the provider before the body is asked about.
     """
@@ -349,8 +352,8 @@ def route_configuration(policies: Sequence[Policy], timeouts: Timeouts) -> Docum
             "timeout": "0s",
             "retry_policy": {
                 "retry_on": ",".join(RETRY_ON),
-                # Credential and wire name of the model are ours: 401, 403 and 404 are no client's fault.
-                "retriable_status_codes": [401, 403, 404, 408, 429],
+                # Account and wire name of the model are ours: 401 to 404 are no client's fault.
+                "retriable_status_codes": [401, 402, 403, 404, 408, 429],
                 "num_retries": hops - 1,  # per request `x-envoy-max-retries`, from its own chain
                 # Never per_try_timeout beside it: once that fired on a running stream, stalls pass unseen.
                 "per_try_idle_timeout": _seconds(timeouts.idle_seconds),

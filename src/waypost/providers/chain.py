@@ -41,6 +41,11 @@ def expanded(chain: Sequence[H]) -> tuple[H, ...]:
     return tuple(attempts)
 
 
+def attempts(endpoints: Iterable[Endpoint]) -> int:
+    """Most attempts at a chain of these, 0 to `MAX_CHAIN`."""
+    return min(sum(1 + endpoint.provider.retries for endpoint in endpoints), MAX_CHAIN)
+
+
 def hop_id(revision: str, endpoint: str) -> str:
     """Opaque value of an `x-waypost-hop-*` header: names an endpoint of one policy revision.
 

@@ -139,7 +139,17 @@ def test_a_guard_that_reroutes_may_walk_the_default_model_and_all_inside(action:
     inside = [provider(f"p{n}", zone="internal") for n in range(2)]
     checks = {"": {"m-out": (Check("pii", "pii", action),)}}
 
-    assert envoy.longest_chain([policy(provider("out"), *inside, guards=checks)]) == length
+    guarded = replace(policy(provider("out"), *inside, guards=checks), default_model="m-out")
+    assert envoy.longest_chain([guarded]) == length
+
+
+def test_who_is_tried_again_makes_a_chain_longer() -> None:
+    twice = replace(provider("a"), retries=1)
+
+    assert envoy.longest_chain([policy(twice)]) == 2
+    assert envoy.longest_chain([policy(twice, provider("b"), rules=(rule("m-a", "m-b"),))]) == 3
+    zone = [replace(provider(f"p{n}", zone="internal"), retries=3) for n in range(3)]
+    assert envoy.longest_chain([policy(*zone, unscannable=Unscannable("reroute", "internal"))]) == MAX_CHAIN
 
 
 def test_no_chain_is_longer_than_the_limit() -> None:
@@ -224,7 +234,7 @@ def test_retries_have_an_idle_limit_and_no_total_one() -> None:
     assert retry["num_retries"] == 2
     assert retry["per_try_idle_timeout"] == "7.500s"
     assert "per_try_timeout" not in retry
-    assert retry["retriable_status_codes"] == [401, 403, 404, 408, 429]
+    assert retry["retriable_status_codes"] == [401, 402, 403, 404, 408, 429]
 
 
 # --- clusters ---------------------------------------------------------------------------------------------
