@@ -1,0 +1,143 @@
+"""What leaves: whose bytes, in which form, for whom."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from waypost.dialects.reading import read_request
+from waypost.errors import RequestError
+from waypost.leaving import Leaving, leave
+from waypost.mutations.shape import UNSHAPED, Shaped
+from waypost.mutations.target import Target, Use, target
+from waypost.policy import Policy
+from waypost.providers.provider import Endpoint, Host, Provider, ProviderKind
+from waypost.request.chat import ChatRequest, Dialect
+from waypost.testing import policies
+
+POLICY = policies.policy({"a": "external"}, {}, ())
+
+
+def at(kind: ProviderKind, name: str = "", **fields: Any) -> Target:
+    provider = Provider(name or kind, kind, "https", (Host(f"{name or kind}.invalid", 443),), "/v1", **fields)
+    return target(Endpoint(name or kind, provider, f"{name or kind}-model"), Use(), None)
+
+
+OPENAI, CLAUDE, GEMINI = at("openai"), at("anthropic"), at("gemini")
+
+
+def chat(**fields: Any) -> ChatRequest:
+    return read("openai_chat", messages=[{"role": "user", "content": "Hi"}], **fields)
+
+
+def messages(**fields: Any) -> ChatRequest:
+    said = [{"role": "user", "content": "Hi"}]
+    return read("anthropic_messages", messages=said, max_tokens=9, **fields)
+
+
+def read(dialect: Dialect, **fields: Any) -> ChatRequest:
+    return read_request(json.dumps({"model": "auto", **fields}).encode(), dialect)
+
+
+def left(
+    request: ChatRequest,
+    *targets: Target,
+    policy: Policy = POLICY,
+    shaped: Shaped = UNSHAPED,
+    masked: bool = False,
+) -> Leaving:
+    return leave(policy, request, targets, shaped, masked=masked)
+
+
+class TestOwnForm:
+    def test_the_clients_bytes_leave_where_all_speak_its_form(self) -> None:
+        request = messages(system="Be kind", metadata={"user_id": "u"})
+        found = left(request, CLAUDE, at("anthropic", "other"))
+        assert (found.form, found.mixed, found.dropped) == ("anthropic_messages", False, {})
+        assert found.body == request.body.replace(b'"auto"', b'"anthropic-model"')
+        assert [t.endpoint.name for t in found.targets] == ["anthropic", "other"]
+
+    def test_a_body_that_names_the_model_is_not_touched(self) -> None:
+        request = replace(messages(), model="anthropic-model")
+        assert left(request, CLAUDE).body is None
+
+    def test_one_that_does_not_speak_it_is_enough_for_the_neutral_form(self) -> None:
+        found = left(messages(), CLAUDE, OPENAI)
+        assert (found.form, found.mixed) == ("openai_chat", True)
+        assert json.loads(found.body or b"")["model"] == "anthropic-model"
+        assert found.spoken(CLAUDE) == "anthropic_messages"
+        assert found.spoken(OPENAI) == "openai_chat"
+
+    def test_what_is_edited_leaves_in_the_neutral_form(self) -> None:
+        edited = json.dumps({"model": "auto", "messages": [{"role": "user", "content": "Edited"}]}).encode()
+        found = left(messages(), CLAUDE, shaped=Shaped(edited))
+        assert found.form == "openai_chat"
+        assert b"Edited" in (found.body or b"")
+
+    def test_what_was_masked_never_leaves_in_the_clients_bytes(self) -> None:
+        assert left(messages(), CLAUDE, masked=True).form == "openai_chat"
+
+    def test_what_only_the_own_form_has_is_sent_to_those_who_speak_it(self) -> None:
+        request = messages(tools=[{"type": "web_search_20250305", "name": "web_search"}])
+        assert request.native
+        found = left(request, OPENAI, CLAUDE)
+        assert (found.form, [t.endpoint.name for t in found.targets]) == ("anthropic_messages", ["anthropic"])
+
+    @pytest.mark.parametrize("masked", [False, True])
+    def test_or_refused_by_its_name(self, *, masked: bool) -> None:
+        request = messages(tools=[{"type": "web_search_20250305", "name": "web_search"}])
+        with pytest.raises(RequestError) as caught:
+            left(request, *((CLAUDE,) if masked else (OPENAI, GEMINI)), masked=masked)
+        assert (caught.value.status, caught.value.param) == (400, request.native)
+        assert ("edits" in caught.value.message) is masked
+
+
+class TestNeutralForm:
+    def test_a_request_of_openais_form_is_spliced_in_place(self) -> None:
+        request = chat(temperature=0.5)
+        found = left(request, OPENAI, CLAUDE)
+        assert found.body == request.original.replace(b'"auto"', b'"openai-model"')
+        assert (found.form, found.mixed) == ("openai_chat", False)
+
+    def test_what_a_provider_is_not_told_is_noted_for_it_alone(self) -> None:
+        found = left(chat(seed=7), OPENAI, CLAUDE)
+        assert found.dropped[OPENAI.key] == ()
+        assert any(note.startswith("seed") for note in found.dropped[CLAUDE.key])
+
+    def test_strict_leaves_those_out_that_cannot_be_told(self) -> None:
+        strict = replace(POLICY, strict=True)
+        assert left(chat(seed=7), CLAUDE, OPENAI, policy=strict).targets == (OPENAI,)
+        with pytest.raises(RequestError) as caught:
+            left(chat(seed=7), CLAUDE, policy=strict)
+        assert caught.value.param == "seed"
+
+    def test_one_that_cannot_be_sent_it_is_left_out(self) -> None:
+        request = chat(n=2)
+        assert left(request, CLAUDE, GEMINI).targets == (GEMINI,)
+        with pytest.raises(RequestError) as caught:
+            left(request, CLAUDE)
+        assert caught.value.status == 400
+
+    def test_embeddings_go_to_those_who_make_them(self) -> None:
+        request = read("openai_embeddings", input="Hi")
+        found = left(request, CLAUDE, GEMINI, OPENAI)
+        assert found.form == "openai_embeddings"
+        assert found.targets == (GEMINI, OPENAI)
+        with pytest.raises(RequestError, match="cannot serve this kind of request"):
+            left(request, CLAUDE)
+
+    @pytest.mark.parametrize(
+        "said",
+        [
+            {"thinking_blocks": [{"type": "thinking", "thinking": "Hm", "signature": "c2ln"}]},
+            {"tool_calls": [{"id": "call_1__thought__00000000c2ln", "function": {"name": "f"}}]},
+        ],
+    )
+    def test_what_another_provider_said_is_taken_out_for_openai(self, said: dict[str, Any]) -> None:
+        talk = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Ho", **said}]
+        assert left(read("openai_chat", messages=talk), OPENAI).mixed
+
+    def test_who_is_worth_trying_again_comes_again(self) -> None:
+        again = at("openai", "twice", retries=1)
+        assert left(chat(), again, CLAUDE).targets == (again, again, CLAUDE)
