@@ -108,7 +108,7 @@ class Keys:
     A credential is known by its text, so one that was replaced begins anew.
     """
 
-    def __init__(self, clock: Clock, resting: Resting = lambda *_: None) -> None:
+    def __init__(self, clock: Clock, resting: Resting | None = None) -> None:
         """Begin; `resting` is told whenever a credential is to be left alone."""
         self._clock = clock
         self._resting = resting
@@ -155,7 +155,8 @@ class Keys:
             return
         seconds, whole = rest
         self._put((provider.name, _EVERY if whole else target.model, used), seconds)
-        self._resting(provider.name, self.cooling(target.endpoint))
+        if self._resting is not None:
+            self._resting(provider.name, self.cooling(target.endpoint))
         is_refused = status in _REFUSED or reason == "credential"
         if is_refused and self._put((provider.name, _ALARM, used), MOST_SECONDS):
             which = f"key {texts.index(used) + 1} of {len(texts)}" if used in texts and used else "requests"
