@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from waypost.dialects import anthropic_messages, openai_completions
+from waypost.dialects import anthropic_messages, openai_completions, openai_responses
 from waypost.dialects.forms import ClientForm, Inbound, Part
 from waypost.request.chat import Dialect
 
@@ -40,6 +40,12 @@ CLIENTS: Final[Mapping[Dialect, ClientForm]] = {
         write_response=openai_completions.write_response,
         stream=openai_completions.StreamWriter,
         write_error=openai_completions.write_error,
+    ),
+    "openai_responses": ClientForm(
+        read_request=openai_responses.read_request,
+        write_response=openai_responses.write_response,
+        stream=openai_responses.StreamWriter,
+        write_error=openai_responses.write_error,
     ),
     "anthropic_messages": ClientForm(
         read_request=anthropic_messages.read_request,
