@@ -3,8 +3,11 @@
 Fields follow one list in audit log, API and CLI.
 """
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, Self
+
+from waypost.dialects.tap import StreamEnd
+from waypost.usage import Charge, dollars
 
 RecordType = Literal["decision", "result", "start", "gap"]
 OutcomeName = Literal[
@@ -39,6 +42,11 @@ class AuditRecord:
         status: HTTP status, 0 when unknown.
         attempts: how many providers were tried (result).
         guards: what guards did, in words: `pii mask_restore EMAIL_ADDRESS 0.950`, `masked EMAIL_ADDRESS=2`.
+        model: what the provider that answered calls its model (result).
+        prompt_tokens: and the other counts: as `usage.Usage` has them (result); None = unknown.
+        cost_usd: a plain decimal; None = unknown.
+        saved_usd: against the baseline, likewise; negative = it was dearer.
+        stream_end: how an answer that was streamed ended; empty = it was not.
     """
 
     type: RecordType
@@ -61,3 +69,28 @@ class AuditRecord:
     status: int = 0
     attempts: int = 0
     guards: tuple[str, ...] = ()
+    model: str = ""
+    prompt_tokens: int | None = None
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    completion_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    cost_usd: str | None = None
+    saved_usd: str | None = None
+    stream_end: StreamEnd | Literal[""] = ""
+
+    def charged(self, model: str, charge: Charge, stream_end: StreamEnd | Literal[""] = "") -> Self:
+        """The same record, with what the answer took and cost."""
+        usage = charge.usage
+        return replace(
+            self,
+            model=model,
+            prompt_tokens=usage.prompt_tokens,
+            cached_tokens=usage.cached_tokens,
+            cache_write_tokens=usage.cache_write_tokens,
+            completion_tokens=usage.completion_tokens,
+            reasoning_tokens=usage.reasoning_tokens,
+            cost_usd=dollars(charge.cost_usd) or None,
+            saved_usd=dollars(charge.saved_usd) or None,
+            stream_end=stream_end,
+        )

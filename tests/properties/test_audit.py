@@ -202,7 +202,9 @@ def test_a_crash_in_the_last_write_loses_no_whole_record(data: st.DataObject, ga
 def test_no_field_of_a_record_is_meant_for_text_of_a_prompt() -> None:
     """A new field is a new way for a text to be stored: whoever adds one must say here what it holds."""
     assert {field.name for field in fields(AuditRecord)} == {
-        *("type", "outcome", "status", "attempts"),  # fixed words and counts
+        *("type", "outcome", "status", "attempts", "stream_end"),  # fixed words and counts
+        *("prompt_tokens", "cached_tokens", "cache_write_tokens", "completion_tokens", "reasoning_tokens"),
+        *("cost_usd", "saved_usd"),  # decimals made here
         *(
             "rule",
             "owner",
@@ -212,6 +214,7 @@ def test_no_field_of_a_record_is_meant_for_text_of_a_prompt() -> None:
             "target",
             "boundary",
             "category",
+            "model",
         ),  # the operator's words
         *("because", "matched"),  # the operator's terms and offsets
         "guards",  # names of guards, actions and types, scores and counts

@@ -213,10 +213,13 @@ def _sentence(record: Record, result: Record | None) -> str:
 
 
 def _ending(result: Record) -> str:
-    tries = counted(result["attempts"], "attempt")
-    return " ".join(
-        part for part in (*result["target"], str(result["status"] or result["outcome"]), f"({tries})")
-    )
+    """Who answered, how, and what it cost; lines of earlier versions do not say the last two."""
+    told = [counted(result["attempts"], "attempt")]
+    if (end := result.get("stream_end")) in {"error", "cut"}:
+        told.append(f"stream {end}")
+    if cost := result.get("cost_usd"):
+        told.append(f"{cost} USD")
+    return " ".join((*result["target"], str(result["status"] or result["outcome"]), f"({', '.join(told)})"))
 
 
 def _plain(text: str) -> str:

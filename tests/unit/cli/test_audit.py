@@ -3,6 +3,7 @@
 import asyncio
 import json
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from waypost.cli.audit import audit
 from waypost.observe.audit import AuditLog, AuditSettings
 from waypost.observe.chain import LOCK
 from waypost.record import AuditRecord
+from waypost.usage import Charge, Usage
 
 START = datetime(2026, 11, 20, 8, tzinfo=UTC)
 
@@ -30,13 +32,17 @@ def state(tmp_path: Path) -> Path:
             AuditRecord(
                 "decision", "r1", "forwarded", decision="bank", rule="bank", target=("fin",), because="why"
             ),
-            AuditRecord("result", "r1", "ok", target=("onprem",), status=200, attempts=1),
+            AuditRecord("result", "r1", "ok", target=("onprem",), status=200, attempts=1).charged(
+                "qwen", Charge(Usage(5, completion_tokens=2), Decimal("0.00120"))
+            ),
             AuditRecord("decision", "r2", "blocked", decision="patients", rule="patients"),
             AuditRecord(
                 "decision", "r3\x1b[2J", "forwarded", decision="bank", rule="bank", target=("fin", "gpt")
             ),
             AuditRecord("decision", "r4", "forwarded", decision="semantic_classification", target=("gpt",)),
-            AuditRecord("result", "r3\x1b[2J", "error", target=("cloud",), status=503, attempts=2),
+            AuditRecord("result", "r3\x1b[2J", "error", target=("cloud",), status=503, attempts=2).charged(
+                "gpt", Charge(), "cut"
+            ),
         ):
             await log.append(record)
         await log.close()
@@ -165,9 +171,12 @@ def test_show_joins_each_decision_with_its_result(state: Path) -> None:
 
 def test_show_for_people(state: Path) -> None:
     lines = run("show", "--dir", state / "audit").stdout.splitlines()
-    assert lines[1] == "2026-11-20 08:01:00.000Z  forwarded  bank -> fin  onprem 200 (1 attempt)  why  r1"
+    assert (
+        lines[1]
+        == "2026-11-20 08:01:00.000Z  forwarded  bank -> fin  onprem 200 (1 attempt, 0.0012 USD)  why  r1"
+    )
     assert lines[2] == "2026-11-20 08:03:00.000Z  blocked    patients  r2"
-    assert lines[3].endswith(r"bank -> fin, gpt  cloud 503 (2 attempts)  r3\x1b[2J")
+    assert lines[3].endswith(r"bank -> fin, gpt  cloud 503 (2 attempts, stream cut)  r3\x1b[2J")
     assert lines[4].endswith("semantic_classification -> gpt  no result  r4")
 
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import fields, replace
+from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from waypost.observe.chain import (
     verify,
 )
 from waypost.record import AuditRecord, Matched
+from waypost.usage import Charge, Usage
 
 TS = "2026-11-20T08:00:00.000000Z"
 RECORD = AuditRecord(
@@ -57,6 +59,34 @@ def test_every_field_of_a_record_is_in_its_line() -> None:
     assert {field.name for field in fields(AuditRecord)} <= set(told)
     assert told["category"] == "law"
     assert told["guards"] == ["pii block CREDIT_CARD 0.950"]
+
+
+def test_a_line_tells_costs_as_text_and_what_is_unknown_as_null() -> None:
+    charge = Charge(Usage(20, completion_tokens=9), Decimal("0.0042"))
+    line, _ = seal(replace(RECORD, type="result").charged("m", charge, "cut"), seq=1, ts=TS, prev=GENESIS)
+    told = read_line(line)
+    assert (told["model"], told["cost_usd"], told["saved_usd"], told["stream_end"]) == (
+        "m",
+        "0.0042",
+        None,
+        "cut",
+    )
+    assert (told["prompt_tokens"], told["cached_tokens"], told["completion_tokens"]) == (20, None, 9)
+
+
+def test_a_line_of_an_earlier_version_is_read() -> None:
+    """Logs are never rewritten, so what older lines lack must not be missed."""
+    line, _ = seal(RECORD, seq=1, ts=TS, prev=GENESIS)
+    added = {
+        name
+        for name in json.loads(line)
+        if name.endswith(("_tokens", "_usd")) or name in {"model", "stream_end"}
+    }
+    record = {name: value for name, value in json.loads(line).items() if name not in added}
+    del record["hash"]
+    body = json.dumps(record, sort_keys=True, separators=(",", ":")).encode()
+    record["hash"] = sha256(body).hexdigest()
+    assert read_line(json.dumps(record, sort_keys=True, separators=(",", ":")).encode() + b"\n") == record
 
 
 def test_a_line_is_canonical_json_and_its_hash_covers_the_rest() -> None:
