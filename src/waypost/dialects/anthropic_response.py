@@ -6,12 +6,12 @@ Rule 2: what a provider says of itself (keys, accounts, requests) does not reach
 Source: Anthropic Messages API, version 2023-06-01, as the types of SDK 2.11.0 have it.
 """
 
-import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from waypost.dialects import digits
+from waypost.dialects import digits, failures
 from waypost.dialects.anthropic_request import JSON_TOOL, thoughts_of
+from waypost.dialects.failures import UNREADABLE, error, failure
 from waypost.dialects.foreign import Reply, encode, mapping, sequence
 
 FINISH: Final[Mapping[str, str]] = {
@@ -31,7 +31,7 @@ _STOP: Final[Mapping[str, str]] = {
     "content_filter": "refusal",
 }
 
-BAD_ANSWER: Final = "The provider's answer could not be understood."
+BAD_ANSWER: Final = UNREADABLE
 
 
 # --- usage ------------------------------------------------------------------------------------------------
@@ -87,46 +87,6 @@ def _count(values: Mapping[str, Any], name: str) -> int | None:
 # --- errors -----------------------------------------------------------------------------------------------
 
 
-class _Error(NamedTuple):
-    """How an error of Anthropic's is told in OpenAI's words.
-
-    Attributes:
-        message: instead of the provider's own; empty = that one passes, it is about the request.
-    """
-
-    status: int
-    kind: str
-    code: str | None
-    message: str
-
-
-_ERRORS: Final[Mapping[str, _Error]] = {
-    "invalid_request_error": _Error(400, "invalid_request_error", None, ""),
-    "authentication_error": _Error(
-        502,
-        "server_error",
-        "provider_rejected_credentials",
-        "The provider refused the gateway's credentials.",
-    ),
-    "billing_error": _Error(
-        503, "insufficient_quota", "insufficient_quota", "The gateway's account has no means left."
-    ),
-    "permission_error": _Error(
-        403, "permission_error", "permission_denied", "The provider does not permit this request."
-    ),
-    "not_found_error": _Error(
-        404, "invalid_request_error", "model_not_found", "The provider does not know the model."
-    ),
-    "request_too_large": _Error(
-        413, "invalid_request_error", "request_too_large", "The request is too large for the provider."
-    ),
-    "rate_limit_error": _Error(
-        429, "rate_limit", "rate_limit_exceeded", "The provider's rate limit is reached; try again later."
-    ),
-    "timeout_error": _Error(504, "server_error", "timeout", "The provider took too long."),
-    "api_error": _Error(500, "server_error", None, "The provider failed."),
-    "overloaded_error": _Error(503, "server_error", "overloaded", "The provider is overloaded."),
-}
 _TYPES: Final[Mapping[int, str]] = {
     400: "invalid_request_error",
     401: "authentication_error",
@@ -139,14 +99,8 @@ _TYPES: Final[Mapping[int, str]] = {
     504: "timeout_error",
     529: "overloaded_error",
 }
+_STATUSES: Final[Mapping[str, int]] = {kind: status for status, kind in _TYPES.items()}
 _CLIENTS: Final = range(400, 500)
-_TOO_LONG: Final = re.compile(
-    r"prompt is too long|exceeds? (?:the )?context|context (?:window|length)", re.IGNORECASE
-)
-_SECRET: Final = re.compile(
-    r"\b(?:sk|org|req|wrkspc|user|acct|key)[-_][\w-]{6,}|[\w.+-]{1,64}@[\w-]+", re.ASCII
-)
-_MAX_MESSAGE: Final = 500
 
 
 def read_error(status: int, body: bytes) -> tuple[int, bytes]:
@@ -157,33 +111,16 @@ def read_error(status: int, body: bytes) -> tuple[int, bytes]:
         body: may be anything: HTML, empty, cut.
     """
     found = mapping((_document(body) or {}).get("error")) or {}
-    if status not in _TYPES:
-        return status, _error(
-            "invalid_request_error" if status in _CLIENTS else "api_error", found.get("message")
-        )
-    kind = _TYPES[status]
-    return _ERRORS[kind].status, _error(kind, found.get("message"))
+    seen, told = failure(status, found.get("message"))
+    return seen, failures.body(told)
 
 
 def error_from(native: object) -> bytes:
     """The `error` of an event or answer that came with status 200, as an error body of OpenAI's."""
     found = mapping(native) or {}
     kind = found.get("type")
-    return _error(kind if isinstance(kind, str) and kind in _ERRORS else "api_error", found.get("message"))
-
-
-def _error(kind: str, message: object) -> bytes:
-    told = _ERRORS[kind]
-    text, code = told.message, told.code
-    if not text:
-        text = _SECRET.sub("[removed]", message[:_MAX_MESSAGE]) if isinstance(message, str) else ""
-        code = "context_length_exceeded" if _TOO_LONG.search(text) else code
-    return error(text or "The provider refused the request.", told.kind, code)
-
-
-def error(message: str, kind: str = "server_error", code: str | None = "provider_error") -> bytes:
-    """An error body in OpenAI's form."""
-    return encode(digits.dumps({"error": {"message": message, "type": kind, "param": None, "code": code}}))
+    status = _STATUSES.get(kind, 500) if isinstance(kind, str) else 500
+    return failures.body(failure(status, found.get("message"))[1])
 
 
 def write_error(status: int, body: bytes) -> bytes:

@@ -19,7 +19,6 @@ from waypost.dialects.anthropic_request import JSON_TOOL, thoughts_of
 from waypost.dialects.anthropic_response import (
     BAD_ANSWER,
     arguments,
-    error,
     error_from,
     error_to,
     finish_from,
@@ -29,11 +28,11 @@ from waypost.dialects.anthropic_response import (
     usage_from,
     usage_to,
 )
+from waypost.dialects.failures import ENDED_EARLY, error
 from waypost.dialects.foreign import Reply, encode, mapping, sequence
 from waypost.dialects.sse import Event, SseReader
 
 _STRUCTURE: Final = re.compile(r'["\\{}\[\]]')
-_ENDED_EARLY: Final = "The provider's answer ended before it was complete."
 
 
 # --- toward a client of OpenAI's form ---------------------------------------------------------------------
@@ -92,7 +91,7 @@ class StreamReader:
     def end(self) -> bytes:
         """The stream is over; had it not come to its end, this is said."""
         out = b"".join(map(self._event, self._events.end()))
-        return out if self._is_over else out + self._fail(error(_ENDED_EARLY))
+        return out if self._is_over else out + self._fail(error(ENDED_EARLY))
 
     def _event(self, event: Event) -> bytes:
         if self._is_over:
@@ -242,7 +241,7 @@ class StreamReader:
 
     def _message_stop(self, document: Mapping[str, Any]) -> str:
         if not self._end:
-            return self._fail(error(_ENDED_EARLY)).decode()
+            return self._fail(error(ENDED_EARLY)).decode()
         out = self._block_stop(document) + self._begin()
         self._is_over = True
         end = finish_from(self._end, has_calls=self._calls > 0)
@@ -344,7 +343,7 @@ class StreamWriter:
         out = self._read(self._events.end())
         if self._is_over:
             return out
-        return out + (encode(self._finish()) if self._choice else self._fail("api_error", _ENDED_EARLY))
+        return out + (encode(self._finish()) if self._choice else self._fail("api_error", ENDED_EARLY))
 
     def _read(self, events: list[Event]) -> bytes:
         return b"".join(self._event(event) for event in events)
@@ -353,7 +352,7 @@ class StreamWriter:
         if self._is_over:
             return b""
         if (event.data or b"").startswith(b"[DONE]"):
-            return encode(self._finish()) if self._choice else self._fail("api_error", _ENDED_EARLY)
+            return encode(self._finish()) if self._choice else self._fail("api_error", ENDED_EARLY)
         document = _document(event)
         if document is None:
             return self._fail("api_error", BAD_ANSWER)

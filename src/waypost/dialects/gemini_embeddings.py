@@ -13,10 +13,11 @@ from math import isfinite
 from typing import Any, Final, NoReturn
 from urllib.parse import quote
 
-from waypost.dialects import digits
+from waypost.dialects import digits, failures
+from waypost.dialects.failures import broken
 from waypost.dialects.foreign import Notes, Reply, Written, dump, encode, mapping, sequence
-from waypost.dialects.gemini_errors import failed, told
-from waypost.dialects.gemini_response import UNREADABLE, load
+from waypost.dialects.gemini_errors import told
+from waypost.dialects.gemini_response import load
 from waypost.errors import RequestError
 
 _HEADERS: Final = (("content-type", "application/json"), ("accept-encoding", "identity"))
@@ -53,10 +54,10 @@ def read_response(body: bytes, reply: Reply) -> bytes:
     """An answer as a list of embeddings, or an error of OpenAI's shape if it is none."""
     document = load(body) or {}
     if document.get("error"):
-        return encode(dump({"error": told(mapping(document["error"]))[1]}))
+        return failures.body(told(mapping(document["error"]))[1])
     found = [_vector(item, reply) for item in sequence(document.get("embeddings")) or ()]
     if not found or None in found:
-        return encode(dump({"error": failed(UNREADABLE)}))
+        return failures.body(broken())
     rows = (f'{{"object":"embedding","index":{n},"embedding":{text}}}' for n, text in enumerate(found))
     usage = _usage(mapping(document.get("usageMetadata")) or {})
     return encode(f'{{"object":"list","data":[{",".join(rows)}],"model":{dump(reply.model)}{usage}}}')

@@ -1,7 +1,5 @@
 """Errors of Gemini as errors of OpenAI's shape.
 
-Rule 1: what a provider says goes on only where the request was wrong, and without what names its account.
-
 Source: Gemini API documentation, Troubleshooting (2026); google.rpc.Code and google.rpc.error_details.
 """
 
@@ -9,7 +7,9 @@ import json
 import re
 from typing import Any, Final
 
-from waypost.dialects.foreign import dump, encode, mapping, sequence
+from waypost.dialects import failures
+from waypost.dialects.failures import failure
+from waypost.dialects.foreign import mapping, sequence
 
 _NUMBERS: Final = {
     "INVALID_ARGUMENT": 400,
@@ -26,35 +26,8 @@ _NUMBERS: Final = {
     "UNAVAILABLE": 503,
     "DEADLINE_EXCEEDED": 504,
 }
-_INVALID: Final = "invalid_request_error"
-_SERVER: Final = "server_error"
-_TABLE: Final[dict[int, tuple[int, str, str | None, str]]] = {
-    400: (400, _INVALID, None, "The provider does not accept this request."),
-    # The key is the gateway's own: the client cannot mend it.
-    401: (502, _SERVER, "provider_rejected_credentials", "The provider refused the gateway's credentials."),
-    402: (503, "insufficient_quota", "insufficient_quota", "The provider wants to be paid."),
-    403: (403, "permission_error", "permission_denied", "The provider does not permit this request."),
-    404: (404, _INVALID, "model_not_found", "The provider does not know this model."),
-    413: (413, _INVALID, "request_too_large", "The request is too large for the provider."),
-    422: (422, _INVALID, None, "The provider does not accept this request."),
-    429: (429, "rate_limit", "rate_limit_exceeded", "The provider's rate limit is reached."),
-    529: (503, _SERVER, "overloaded", "The provider is overloaded."),
-}
-"""Status, type, code and message for the client, by what the provider said."""
-
-_TOLD: Final = frozenset({400, 413, 422})
-_LONGEST: Final = 500
-_TOO_LONG: Final = re.compile(
-    r"exceeds? the maximum (?:number of tokens|input token)|context (?:length|window)"
-)
-_ACCOUNT: Final = re.compile(
-    r"AIza[\w-]{10,}|ya29\.[\w.-]{10,}|projects?[ /:_]\S{1,100}|consumer\S{0,100}|[\w.+-]{1,64}@[\w.-]{1,100}"
-    r"|https?://\S{1,400}",
-    re.ASCII | re.IGNORECASE,
-)
 _DELAY: Final = re.compile(r"(\d{1,6})(?:\.\d{1,9})?s", re.ASCII)
 _BAD: Final = range(400, 600)
-_SERVERS: Final = range(500, 600)
 
 
 def read_error(status: int, body: bytes) -> tuple[int, bytes]:
@@ -66,7 +39,7 @@ def read_error(status: int, body: bytes) -> tuple[int, bytes]:
     """
     said = _said(body)
     status, error = told(said, status)
-    return status, encode(dump({"error": error}))
+    return status, failures.body(error)
 
 
 def retry_after(body: bytes) -> int | None:
@@ -90,21 +63,7 @@ def told(said: dict[str, Any] | None, status: int = 200) -> tuple[int, dict[str,
         status = _status(said)
     if status in {400, 403} and _is_key_refused(said):
         status = 401
-    fallback = (status, _SERVER, "provider_error", f"The provider failed with status {status}.")
-    if status not in _SERVERS:
-        fallback = (status, _INVALID, None, f"The provider answered with status {status}.")
-    status, kind, code, message = _TABLE.get(status, fallback)
-    words = said.get("message")
-    if status in _TOLD and isinstance(words, str) and words:
-        words = words[:_LONGEST]
-        code = "context_length_exceeded" if _TOO_LONG.search(words) else code
-        message = _ACCOUNT.sub("...", words)
-    return status, {"message": message, "type": kind, "param": None, "code": code}
-
-
-def failed(message: str) -> dict[str, object]:
-    """The error object for an answer that cannot be understood."""
-    return {"message": message, "type": _SERVER, "param": None, "code": "provider_error"}
+    return failure(status, said.get("message"))
 
 
 def _said(body: bytes) -> dict[str, Any] | None:

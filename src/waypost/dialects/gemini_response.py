@@ -10,16 +10,16 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from waypost.dialects import digits, signatures
+from waypost.dialects import digits, failures, signatures
+from waypost.dialects.failures import broken
 from waypost.dialects.foreign import Reply, dump, encode, mapping, sequence
-from waypost.dialects.gemini_errors import failed, told
+from waypost.dialects.gemini_errors import told
 
 Finish = Literal["stop", "length", "content_filter", "tool_calls"]
 Json = dict[str, Any]
 
 MAX_CHOICES: Final = 128
 
-UNREADABLE: Final = "The provider's answer cannot be understood."
 _FILTERED: Final = frozenset(
     {
         *("SAFETY", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "RECITATION", "LANGUAGE", "IMAGE_SAFETY"),
@@ -123,7 +123,7 @@ class Answer:
         except ValueError:  # nested too deeply to be written
             found = None
         if found is None and self.error is None:
-            self.error = failed(UNREADABLE)
+            self.error = broken()
         return found or []
 
     def _take(self, document: Json) -> list[tuple[int, list[Piece], object]] | None:
@@ -174,7 +174,7 @@ class Answer:
         if isinstance(reason, str) and reason:
             choice.native = reason[:_LONGEST_REASON]
         if choice.is_broken:
-            self.error = failed(f"The model's answer could not be used ({choice.native}).")
+            self.error = broken(f"The model's answer could not be used ({choice.native}).")
             return None
         return pieces
 
@@ -310,9 +310,9 @@ def read_response(body: bytes, reply: Reply) -> bytes:
     answer = Answer(reply)
     candidates = answer.take(load(body))
     if answer.error is None and not answer.choices:
-        answer.error = failed("The provider's answer is empty.")
+        answer.error = broken("The provider's answer is empty.")
     if answer.error is not None:
-        return encode(dump({"error": answer.error}))
+        return failures.body(answer.error)
     found = {index: (pieces, logprobs) for index, pieces, logprobs in candidates}
     choices = [
         _choice(index, choice, *found.get(index, ([], None))) for index, choice in answer.choices.items()

@@ -9,9 +9,9 @@ Source: Gemini API reference, `streamGenerateContent` with `alt=sse` (v1beta, 20
 
 from typing import Any
 
-from waypost.dialects import sse
+from waypost.dialects import failures, sse
+from waypost.dialects.failures import ENDED_EARLY, broken
 from waypost.dialects.foreign import Reply, dump, encode
-from waypost.dialects.gemini_errors import failed
 from waypost.dialects.gemini_response import Answer, Choice, Json, Piece, ending, load, signed
 from waypost.dialects.sse import SseReader
 
@@ -39,7 +39,7 @@ class StreamReader:
             return out
         choices = self._answer.choices
         if not choices or not all(choice.native for choice in choices.values()):
-            self._answer.error = failed("The provider ended its answer too early.")
+            self._answer.error = broken(ENDED_EARLY)
             return out + self._failed()
         self._has_ended = True
         last = b"".join(self._finish(index, choice) for index, choice in choices.items())
@@ -65,7 +65,7 @@ class StreamReader:
 
     def _failed(self) -> bytes:
         self._has_ended = True
-        return sse.write(encode(dump({"error": self._answer.error})))
+        return sse.write(failures.body(self._answer.error or broken()))
 
     def _pieces(self, index: int, pieces: list[Piece], logprobs: object) -> bytes:
         out = [self._role(index)] if pieces else []

@@ -210,11 +210,11 @@ def native_error(kind: str, text: str = "some words") -> bytes:
         (404, "not_found_error", 404, "invalid_request_error", "model_not_found"),
         (413, "request_too_large", 413, "invalid_request_error", "request_too_large"),
         (429, "rate_limit_error", 429, "rate_limit", "rate_limit_exceeded"),
-        (500, "api_error", 500, "server_error", None),
+        (500, "api_error", 500, "server_error", "provider_error"),
         (504, "timeout_error", 504, "server_error", "timeout"),
         (529, "overloaded_error", 503, "server_error", "overloaded"),
         (422, "brand_new", 422, "invalid_request_error", None),
-        (502, "brand_new", 502, "server_error", None),
+        (502, "brand_new", 502, "server_error", "provider_error"),
     ],
 )
 def test_errors_toward_openais_client(

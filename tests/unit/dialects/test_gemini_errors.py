@@ -37,7 +37,7 @@ def read(status: int, error: Any) -> tuple[int, dict[str, Any]]:
         (429, "RESOURCE_EXHAUSTED", (429, "rate_limit", "rate_limit_exceeded")),
         (500, "INTERNAL", (500, "server_error", "provider_error")),
         (503, "UNAVAILABLE", (503, "server_error", "provider_error")),
-        (504, "DEADLINE_EXCEEDED", (504, "server_error", "provider_error")),
+        (504, "DEADLINE_EXCEEDED", (504, "server_error", "timeout")),
         (529, "", (503, "server_error", "overloaded")),
     ],
 )
