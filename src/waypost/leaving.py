@@ -140,8 +140,7 @@ def _adds_usage(policy: Policy, request: ChatRequest, targets: Sequence[Target])
     """Whether what a stream costs has to be asked for."""
     if not request.stream or request.dialect != "openai_chat":
         return False
-    prices: Mapping[str, object] = getattr(getattr(policy, "costs", None), "prices", {})
-    priced = any(t.endpoint.name in prices for t in targets)
+    priced = any(t.endpoint.name in policy.costs.prices for t in targets)
     return priced and not wants_usage(request)
 
 

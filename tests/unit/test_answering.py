@@ -178,6 +178,6 @@ def _texts(said: bytes) -> list[str]:
             found.append(event["delta"])
         elif event.get("type") == "content_block_delta":
             found.append(event["delta"].get("text", ""))
-        choices = event.get("choices", ())
+        choices: list[dict[str, Any]] = event.get("choices", [])
         found += [each.get("text") or (each.get("delta") or {}).get("content") or "" for each in choices]
     return found

@@ -27,13 +27,13 @@ from waypost.needs import Recall, Remembered
 from waypost.observe.metrics import Metrics
 from waypost.policy import Policy
 from waypost.providers.chain import hop_id
-from waypost.providers.sign import CLIENTS_OWN
 from waypost.providers.refusals import wait_seconds
-from waypost.record import AuditRecord
+from waypost.providers.sign import CLIENTS_OWN
 from waypost.request.chat import ChatRequest
 from waypost.request.identity import identify
 from waypost.selection.live import Conversations, Health
 from waypost.settle import MAX_WAIT_SECONDS, SHOULD_RETRY, Settled, settle, told
+from waypost.transport.accounting import charge_of, count, count_attempts, ended, result_record
 from waypost.transport.doors import COUNT_TOKENS, Door, unknown_model
 from waypost.transport.driver import Ports, drive
 from waypost.transport.keys import Keys
@@ -47,6 +47,7 @@ from waypost.transport.wire_pb2 import (
     ProcessingRequest,
     ProcessingResponse,
 )
+from waypost.usage import Usage
 
 log: Final = logging.getLogger(__name__)
 
@@ -148,6 +149,7 @@ class Router:
         self._sent: Sent | None = None
         self._settled: Settled | None = None
         self._stream: Stream | None = None
+        self._usage: Usage | None = None
 
     async def answer(self, phase: Phase, message: ProcessingRequest) -> ProcessingResponse:
         """Answer one message."""
@@ -165,9 +167,11 @@ class Router:
         """Record how a request that was sent ended; without an answer it was aborted."""
         if self._sent is None:
             return
-        record = AuditRecord("result", self._request_id, "aborted", config_sha256=self._policy.revision)
-        if self._settled is not None:
-            record = self._settled.record(self._request_id, self._policy.revision)
+        settled, tap = self._settled, self._stream.tap if self._stream else None
+        charge = charge_of(self._policy, settled, tap.usage if tap else self._usage)
+        end = ended(tap)
+        count(self._routing.metrics, self._sent.outcome.decision.rule.name, settled, charge, end)
+        record = result_record(self._policy, self._request_id, settled, charge, end)
         try:
             await self._routing.audit.append(record)
         except EngineError as failed:
@@ -347,6 +351,8 @@ class Router:
     def _observe(self, sent: "Sent", settled: Settled, headers: Mapping[str, str]) -> None:
         """Tell what this process remembers: how each endpoint did that was tried, and who served."""
         tried = sent.leaving.targets[: settled.attempts]
+        providers = [each.endpoint.provider.name for each in tried]
+        count_attempts(self._routing.metrics, providers, int(headers[":status"]))
         for target in tried[:-1]:
             self._routing.health.observe(target.endpoint.name, None, error=True)
         if not tried:
@@ -384,12 +390,21 @@ class Router:
         else:
             whole = answering.whole(settled.status, piece)
         self.done = True
+        self._usage = whole.usage
+        changed = self._costs(settled)
         if whole.status != settled.status or whole.body is not piece:
-            changed = {":status": str(whole.status)}
+            changed[":status"] = str(whole.status)
             if whole.retry_after is not None:
                 changed["retry-after"] = str(min(whole.retry_after, MAX_WAIT_SECONDS))
             change(response.response_body.response, changed.items(), body=whole.body)
+        elif changed:
+            change(response.response_body.response, changed.items())
         return response
+
+    def _costs(self, settled: Settled) -> dict[str, str]:
+        """What the client is told of the costs of an answer that came whole."""
+        told = self._policy.costs.headers
+        return charge_of(self._policy, settled, self._usage).headers() if told else {}
 
     # --- common
 

@@ -85,7 +85,7 @@ def test_nothing_is_read_twice_that_stands_in_the_neutral_form() -> None:
 
 def test_paths_name_no_odd_key() -> None:
     request = messages(**{"odd key, or a prompt": {"x": "value"}})
-    assert beside(request) == {"": "odd key, or a prompt", "*.x": "value"}
+    assert beside(request) == {"": "odd key, or a prompt", "*": "x", "*.x": "value"}
 
 
 @pytest.mark.parametrize("dialect", ["anthropic_messages", "openai_responses", "openai_completions"])
