@@ -1,5 +1,6 @@
 """What may stand in a request to a provider, and what of another provider must not."""
 
+import re
 from collections.abc import Iterable
 
 from tests.envoy.faulty import Request
@@ -18,13 +19,17 @@ _CREDENTIALS = {
     *("openai-organization", "openai-project"),
 }
 
+_KEY_NUMBER = re.compile(r"-k\d\d$")
+_DATE = re.compile(r"^20\d\d-\d\d-\d\d$")
 
-def own_headers(site: Site) -> dict[str, str]:
-    """What tells this provider who calls, exactly."""
+
+def _own_headers(site: Site) -> dict[str, str]:
+    """What tells this provider who calls; of its keys only what all of them begin with."""
     extra = dict(site.extra)
     named = {f"openai-{name}": extra[name] for name in ("organization", "project") if name in extra}
-    version = {"anthropic-version": "2023-06-01"} if site.kind == "anthropic" else {}
-    return dict([site.key_header]) | named | version
+    version = {"anthropic-version": "DATE"} if site.kind == "anthropic" else {}
+    bearer = "Bearer " if site.key_header == "authorization" else ""
+    return {site.key_header: f"{bearer}{site.key}"} | named | version
 
 
 def marks(name: str) -> list[str]:
@@ -41,8 +46,12 @@ def leaks(request: Request, name: str, others: Iterable[str]) -> list[str]:
     names = [key for key, _ in request.headers]
     found += [key for key in names if key not in _COMMON | _CREDENTIALS | OPAQUE]
     found += [f"{key} twice" for key in set(names) if names.count(key) > 1]
-    sent = {key: value for key, value in request.headers if key in _CREDENTIALS}
-    if sent != own_headers(site):
+    sent = {
+        key: _DATE.sub("DATE", _KEY_NUMBER.sub("", value))
+        for key, value in request.headers
+        if key in _CREDENTIALS
+    }
+    if sent != _own_headers(site):
         found.append(f"credentials {sent}")
     if not request.path.startswith(f"{site.path}/"):
         found.append(f"path {request.path}")

@@ -427,7 +427,7 @@ class Messages:
         limit = body.get("max_tokens")
         if not isinstance(limit, int) or limit < 1:
             yield f"max_tokens {limit}"
-        if request.header("anthropic-version") != "2023-06-01":
+        if not re.fullmatch(r"20\d\d-\d\d-\d\d", request.header("anthropic-version") or ""):
             yield f"anthropic-version {request.header('anthropic-version')}"
         roles = [message["role"] for message in body["messages"]]
         if roles != [("user", "assistant")[n % 2] for n in range(len(roles))] or not roles:

@@ -390,7 +390,7 @@ def test_errors_of_the_gateway_have_the_clients_form(
 ) -> None:
     cases: dict[int, list[Any]] = {
         404: [form.body("hello") | {"model": "nobody-knows-it"}],
-        400: [b"{not json", b"[]", b"", form.body("hello") | {"tools": 7}, b'{"model": "auto"}'],
+        400: [b"{not json", b"[]", b"", b'{"model": "auto"}', form.body("hello") | {"stream": 7}],
     }
     for status, bodies in cases.items():
         for body in bodies:

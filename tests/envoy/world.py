@@ -217,6 +217,8 @@ class Site:
 
     Attributes:
         path: of its base URL.
+        key: what all its keys begin with. It has many, because one that was refused or is over its limit is
+            left alone for longer than all tests of a file take.
         wire: what it calls its model.
         extra: more of its block in the file.
     """
@@ -234,11 +236,14 @@ class Site:
         return self.kind if self.kind in {"anthropic", "gemini"} else "openai"
 
     @property
-    def key_header(self) -> tuple[str, str]:
-        """How it wants to see its key."""
+    def keys(self) -> list[str]:
+        return [f"{self.key}-k{n:02}" for n in range(64)]
+
+    @property
+    def key_header(self) -> str:
+        """Where it wants to see its key."""
         names = {"anthropic": "x-api-key", "gemini": "x-goog-api-key", "azure_openai": "api-key"}
-        name = names.get(self.kind)
-        return (name, self.key) if name else ("authorization", f"Bearer {self.key}")
+        return names.get(self.kind, "authorization")
 
 
 MIXED = {
@@ -293,7 +298,8 @@ def mixed(world: World) -> dict[str, Any]:
         name: {
             "kind": site.kind,
             "base_url": f"http://127.0.0.1:{world.dead.get(name) or world[name].port}{site.path}",
-            "api_key": site.key,
+            "api_keys": site.keys,
+            "retries": 0,
             "zone": site.zone,
             **dict(site.extra),
         }
