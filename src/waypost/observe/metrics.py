@@ -99,7 +99,7 @@ METRICS: Final = (
         "waypost_provider_cooling",
         "gauge",
         ("provider",),
-        "Seconds for which no key of the provider should be used, as its last refusal has it; 0 = one may be.",
+        "Seconds for which no key of the provider should be used; 0 = one may be.",
     ),
     Described(
         "waypost_provider_addresses",

@@ -15,11 +15,12 @@ State = Literal["ok", "degraded", "down", "unknown"]
 """`ok`: every address takes requests; `degraded`: some were left alone for a while because they kept failing;
 `down`: none can be asked, or its name does not resolve; `unknown`: Envoy does not tell."""
 
+STATUSES: Final = ("2xx", "4xx", "429", "5xx")
+"""`429` is among those of `4xx`."""
+
 STATS: Final = (
-    "upstream_rq_2xx",
-    "upstream_rq_4xx",
-    "upstream_rq_429",
-    "upstream_rq_5xx",
+    *(f"upstream_rq_{status}" for status in STATUSES),
+    *(f"retry.upstream_rq_{status}" for status in STATUSES),  # answers after which a request went on
     "upstream_rq_retry",
     "upstream_rq_retry_overflow",
     "upstream_rq_pending_overflow",
@@ -59,7 +60,7 @@ class Upstream:
     Attributes:
         provider: its name.
         hosts: addresses there are now; empty = its name does not resolve.
-        statuses: answers by `2xx`, `4xx`, `429` (which is among those of `4xx`) and `5xx`.
+        statuses: answers, final or not, by `STATUSES`.
         retries: attempts after which a request went on, here or elsewhere.
         timeouts: attempts that ended in silence.
         overflows: attempts that were not made because too many were under way.
@@ -118,7 +119,7 @@ def _upstream(name: str, cluster: Mapping[str, Any], prefix: str, numbers: Mappi
     return Upstream(
         name,
         tuple(_host(each) for each in _objects(cluster, "host_statuses") if not each.get("priority")),
-        {kind: told(f"upstream_rq_{kind}") for kind in ("2xx", "4xx", "429", "5xx")},
+        {kind: told(f"upstream_rq_{kind}") + told(f"retry.upstream_rq_{kind}") for kind in STATUSES},
         told("upstream_rq_retry"),
         told("upstream_rq_timeout") + told("upstream_rq_per_try_idle_timeout"),
         told("upstream_rq_retry_overflow") + told("upstream_rq_pending_overflow"),

@@ -31,7 +31,8 @@ def clusters(**hosts: list[dict[str, Any]]) -> bytes:
 
 def stats(**numbers: int) -> bytes:
     told: list[dict[str, Any]] = [
-        {"name": f"cluster.{ONE.cluster}.{name}", "value": number} for name, number in numbers.items()
+        {"name": f"cluster.{ONE.cluster}.{name.replace('retry__', 'retry.')}", "value": number}
+        for name, number in numbers.items()
     ]
     told.append({"histograms": {"supported_quantiles": []}})
     return json.dumps({"stats": told}).encode()
@@ -56,7 +57,8 @@ def test_numbers_of_addresses_and_of_the_whole() -> None:
             upstream_rq_2xx=30,
             upstream_rq_4xx=6,
             upstream_rq_429=2,
-            upstream_rq_5xx=4,
+            upstream_rq_5xx=1,
+            retry__upstream_rq_5xx=3,
             upstream_rq_retry=3,
             upstream_rq_timeout=1,
             upstream_rq_per_try_idle_timeout=2,
