@@ -4,11 +4,14 @@ A shape is a pydantic model; what one field cannot say of itself, a dialect chec
 """
 
 import base64
+import json
+from collections.abc import Sequence
 from typing import Annotated, Any, Final, TypeVar, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from waypost.demo.wire import RefusedError
+from waypost.dialects.foreign import mapping, sequence
 
 S = TypeVar("S", bound=BaseModel)
 
@@ -49,20 +52,30 @@ def read(shape: type[S], body: bytes) -> S:
         # Of several, as for each kind that a value may have, the one that came farthest tells most.
         errors = error.errors(include_input=False, include_url=False, include_context=False)
         worst = max(errors, key=lambda item: len(item["loc"]))
-        param = _path(worst["loc"])
+        param = _path(worst["loc"], body)
         unknown = worst["type"] == "extra_forbidden"
         message = f"{param or 'body'}: {'unknown field' if unknown else worst['msg']}"
         code = "unknown_parameter" if unknown else None
         raise RefusedError(400, message[:_LONGEST], param=param, code=code) from None
 
 
-def _path(steps: tuple[int | str, ...]) -> str | None:
-    """Without the steps that name a kind of value: they have brackets, or are types of Python."""
-    kept = [str(step) for step in steps if not (isinstance(step, str) and ("[" in step or step in _KINDS))]
-    return ".".join(kept) or None
-
-
-_KINDS: Final = frozenset({"str", "int", "float", "bool"})
+def _path(steps: Sequence[int | str], body: bytes) -> str | None:
+    """Path in the body; steps that lead nowhere in it name a kind of value that was tried."""
+    try:
+        here: object = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    path: list[str] = []
+    for n, step in enumerate(steps):
+        fields, items = mapping(here), sequence(here)
+        if isinstance(step, int) and items is not None:
+            here = items[step]
+        elif isinstance(step, str) and fields is not None and (step in fields or n == len(steps) - 1):
+            here = fields.get(step)
+        else:
+            continue
+        path.append(str(step))
+    return ".".join(path) or None
 
 
 def invalid(message: str, param: str | None = None) -> RefusedError:
