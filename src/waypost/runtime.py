@@ -144,7 +144,7 @@ async def worker(
             await asyncio.to_thread(classifiers.load, policy)
         now = time.time  # noqa: TID251 - the wall clock is asked here, at the rim; below it is a value
         metrics = Metrics(policies.current, now)
-        keys = Keys(time.monotonic, metrics.cooling)
+        keys = Keys(time.monotonic, metrics.cooling, settings.timeouts.cooldown_seconds)
         # Requests that are decided still have attempts before them, so the upstream role stops last.
         server = await listen(upstream, lambda: Upstream(policies.hops, keys, now), limit, front)
         stack.push_async_callback(server.stop, 1)

@@ -243,7 +243,9 @@ def serve(folder: Path, config: Mapping[str, Any]) -> Iterator[Gateway]:
     """Run `waypost serve` with this configuration on free ports until the block ends."""
     port, admin, file = free_port(), free_port(), folder / "waypost.yaml"
     own = {"listen": f"127.0.0.1:{port}", "admin": f"127.0.0.1:{admin}", "state_dir": str(folder)}
-    file.write_text(json.dumps(own | dict(config), indent=1))  # JSON is YAML
+    # Tests share gateways: how providers did in one of them must not matter in another.
+    timeouts = {"cooldown_seconds": 0} | config.get("timeouts", {})
+    file.write_text(json.dumps(own | dict(config) | {"timeouts": timeouts}, indent=1))  # JSON is YAML
     with run_serve(["-c", str(file)], folder, port, admin) as gateway:
         yield gateway
 

@@ -4,6 +4,7 @@ What one process remembers of providers: bounded, lost with it. Not for use by s
 """
 
 import logging
+import math
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ LIMITED_SECONDS: Final = 5.0
 """How long a key that is over its limit is left alone, where the provider does not say."""
 
 MOST_SECONDS: Final = 60.0
-"""How long at most; and how long one that is refused or unpaid."""
+"""How long at most where nothing else is said; and how often a refusal is told."""
 
 ABSENT_SECONDS: Final = 300.0
 """How long a model counts as absent that its provider did not know."""
@@ -108,9 +109,18 @@ class Keys:
     A credential is known by its text, so one that was replaced begins anew.
     """
 
-    def __init__(self, clock: Clock, resting: Resting | None = None) -> None:
-        """Begin; `resting` is told whenever a credential is to be left alone."""
+    def __init__(
+        self, clock: Clock, resting: Resting | None = None, most_seconds: float = MOST_SECONDS
+    ) -> None:
+        """Begin knowing nothing.
+
+        Args:
+            clock: of this process.
+            resting: is told whenever a credential is to be left alone.
+            most_seconds: how long one is left alone that is refused or unpaid, and any other at most.
+        """
         self._clock = clock
+        self._most = most_seconds
         self._resting = resting
         self._files = SecretFiles(clock)
         self._until: OrderedDict[tuple[str, str, str], float] = OrderedDict()
@@ -154,7 +164,7 @@ class Keys:
         if used is None or rest is None:
             return
         seconds, whole = rest
-        self._put((provider.name, _EVERY if whole else target.model, used), seconds)
+        self._put((provider.name, _EVERY if whole else target.model, used), min(seconds, self._most))
         if self._resting is not None:
             self._resting(provider.name, self.cooling(target.endpoint))
         is_refused = status in _REFUSED or reason == "credential"
@@ -205,11 +215,11 @@ _REFUSED: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 def _rest(status: int, wait: float | None, reason: Reason | None) -> tuple[float, bool] | None:
     """How long a key is left alone, and whether for every model; None = it is not."""
     if status == HTTPStatus.UNAUTHORIZED or reason == "credential":
-        return MOST_SECONDS, True
+        return math.inf, True
     if status == HTTPStatus.PAYMENT_REQUIRED or reason == "quota":
-        return MOST_SECONDS, True
+        return math.inf, True
     if status == HTTPStatus.FORBIDDEN:  # of a model that this account may not use
-        return MOST_SECONDS, False
+        return math.inf, False
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return min(LIMITED_SECONDS if wait is None else wait, MOST_SECONDS), False
+        return LIMITED_SECONDS if wait is None else wait, False
     return None

@@ -85,6 +85,19 @@ def test_a_limit_lasts_as_long_as_the_provider_says_within_reason(
     assert keys.cooling(one.endpoint) == seconds
 
 
+@pytest.mark.parametrize(
+    ("most", "limited", "refused"), [(0.0, 0.0, 0.0), (2.0, 2.0, 2.0), (600.0, 9.0, 600.0)]
+)
+def test_the_operator_says_how_long_at_most(
+    clock: Clock, most: float, limited: float, refused: float
+) -> None:
+    keys, one = Keys(clock, most_seconds=most), at("p", "one")
+    keys.told(one, 429, 9.0)
+    assert keys.cooling(one.endpoint) == limited
+    keys.told(one, 401)
+    assert keys.cooling(one.endpoint) == refused
+
+
 def test_limits_are_of_a_model_and_refusals_of_the_key(keys: Keys) -> None:
     small, large = at("p", "one", model="small"), at("p", "one", model="large")
     keys.told(small, 429)
