@@ -358,6 +358,9 @@ def route_configuration(policies: Sequence[Policy], timeouts: Timeouts) -> Docum
                 # Never per_try_timeout beside it: once that fired on a running stream, stalls pass unseen.
                 "per_try_idle_timeout": _seconds(timeouts.idle_seconds),
                 "refresh_cluster_on_retry": True,
+                # Where a provider is tried again, at another of its addresses; without it, at any.
+                "retry_host_predicate": [_previous_hosts()],
+                "host_selection_retry_max_attempts": "5",
                 "retry_back_off": {"base_interval": "0.01s", "max_interval": "0.05s"},
             },
             "inline_cluster_specifier_plugin": {
@@ -377,6 +380,11 @@ def route_configuration(policies: Sequence[Policy], timeouts: Timeouts) -> Docum
             }
         ],
     }
+
+
+def _previous_hosts() -> Document:
+    name = "extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"
+    return {"name": "envoy.retry_host_predicates.previous_hosts", "typed_config": _typed(name)}
 
 
 def _hop_targets(policies: Sequence[Policy]) -> dict[str, str]:

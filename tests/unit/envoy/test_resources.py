@@ -234,6 +234,7 @@ def test_retries_have_an_idle_limit_and_no_total_one() -> None:
     assert retry["num_retries"] == 2
     assert retry["per_try_idle_timeout"] == "7.500s"
     assert "per_try_timeout" not in retry
+    assert [p["name"].rpartition(".")[2] for p in retry["retry_host_predicate"]] == ["previous_hosts"]
     assert retry["retriable_status_codes"] == [401, 402, 403, 404, 408, 429]
 
 
