@@ -116,7 +116,10 @@ class ProviderPaths:
 
 @configurable
 class ProviderLimits:
-    """Most of what may be under way to a provider at a time; what is above goes on along the chain."""
+    """Most of what may be under way to a provider at a time.
+
+    A request above it is refused with 503 at once; it does not go on to the next model.
+    """
 
     connections: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
     """Open connections."""
@@ -128,7 +131,7 @@ class ProviderLimits:
     """Requests that are being answered."""
 
     retries: Annotated[int, Field(ge=1, le=1_000_000)] = 1024
-    """Requests under way that have failed here and are on their way to the next attempt."""
+    """Failed attempts here whose requests are being tried again, here or elsewhere, at a time."""
 
 
 @configurable

@@ -114,7 +114,10 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Most of what may be under way to one provider at a time; above it the chain goes on."""
+    """Most of what may be under way to one provider at a time.
+
+    Envoy refuses what is above with 503 and retries it nowhere: the reset reason `overflow` is never retried.
+    """
 
     connections: int = 10_000
     pending: int = 10_000
