@@ -140,7 +140,10 @@ class Attempt:
             return Sent(plain)
         server = SERVERS[self.written]
         made = server.write_request(document, self.target.model, self.form.strict)
-        path = self.target.endpoint.provider.base_path + made.path
+        provider = self.target.endpoint.provider
+        path = provider.base_path + made.path
+        if provider.speaks(self.written):
+            path = provider.path(self.written, self.target.model)
         return Sent(made.body, ((":path", path), *made.headers), made.warnings)
 
     def _edited(self, left: bytes) -> bytes:

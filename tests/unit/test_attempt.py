@@ -197,6 +197,8 @@ def test_a_foreign_provider_gets_its_own_form_on_every_attempt() -> None:
         sent = planned.body(CHAT)
         assert json.loads(sent.body)["model"] == "their-model"
         assert dict(sent.headers) == {":path": "/v1/messages", "anthropic-version": "2023-06-01"}
+    unusual = plan(1, a=foreign("anthropic", paths={"anthropic_messages": "/ask"})).body(CHAT)
+    assert dict(unusual.headers)[":path"] == "/v1/ask"
 
 
 def test_before_the_body_is_known_a_foreign_request_points_nowhere_in_particular() -> None:
