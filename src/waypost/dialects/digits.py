@@ -40,7 +40,7 @@ def loads(text: str | bytes) -> object:
     if isinstance(text, bytes):
         text = text.decode()
     try:
-        return json.loads(text, parse_float=Digits, parse_int=whole, parse_constant=_not_json)
+        return _decode(text)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
 
@@ -94,7 +94,7 @@ def _write(value: object, add: Callable[[str], None]) -> None:
 
 
 def _plain(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return _encode(value)
 
 
 def whole(text: str) -> int | Digits:
@@ -104,3 +104,8 @@ def whole(text: str) -> int | Digits:
 
 def _not_json(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not a JSON number")
+
+
+# Made once: `json.loads` and `json.dumps` would make one for each call, which costs more than a short text.
+_decode: Final = json.JSONDecoder(parse_float=Digits, parse_int=whole, parse_constant=_not_json).decode
+_encode: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode

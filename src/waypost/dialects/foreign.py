@@ -15,6 +15,7 @@ from waypost.errors import RequestError
 MAX_WARNINGS: Final = 32
 """Most notes that one request carries; they travel in a response header."""
 
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 _NAME: Final = re.compile(r"[A-Za-z_][\w.\[\]-]{0,79}", re.ASCII)
 
 
@@ -96,7 +97,7 @@ def sequence(value: object) -> list[Any] | None:
 
 def dump(value: object) -> str:
     """Compact JSON; for `encode`, since half a surrogate pair may stand in it as it came."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return _encode(value)
 
 
 def encode(text: str) -> bytes:
