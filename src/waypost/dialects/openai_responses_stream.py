@@ -3,19 +3,22 @@
 Rule 1: an event goes out with the byte that ends the chunk it comes from.
 Rule 2: a stream ends as it should only if it came to its end. A fault becomes an `error` event, and neither
 `response.completed` nor `response.incomplete` stands behind it.
-Rule 3: the last event has the whole answer, so all of it is kept: no more than `sse.MAX_EVENT` characters.
+Rule 3: the last event has the whole answer, so all of it is kept, up to `LONGEST`.
 
 Source: OpenAI Responses API, streaming events, as the types of SDK 3.51.0 have them.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from waypost.dialects import digits, sse
 from waypost.dialects.chunks import BAD, TOO_LONG, Chunks, Done, Fault, Step, choice_of
 from waypost.dialects.foreign import dump, encode, mapping
 from waypost.dialects.openai_responses_output import Event
 from waypost.dialects.openai_responses_response import Output, begun, ended, plain_id, status_of
+
+LONGEST: Final = sse.MAX_EVENT
+"""Most characters of one answer."""
 
 
 class StreamWriter:
@@ -53,11 +56,14 @@ class StreamWriter:
                 return self._read(step)
 
     def _read(self, document: dict[str, Any]) -> bytes:
+        number = self._number
         try:
             out = encode("".join(self._chunk(document)))
         except ValueError:
+            self._number = number
             return self._write(self._chunks.fail(Fault(BAD)))
-        if self._output.size > sse.MAX_EVENT:
+        if self._output.size > LONGEST:
+            self._number = number
             return self._write(self._chunks.fail(Fault(TOO_LONG)))
         return out
 
