@@ -7,7 +7,7 @@ import base64
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NoReturn
 
-from waypost.dialects.foreign import mapping, sequence
+from waypost.dialects.foreign import Notes, mapping, sequence
 from waypost.errors import RequestError
 
 _IMAGES: Final = {
@@ -25,15 +25,15 @@ def invalid(message: str, param: str, code: str = "invalid_value") -> NoReturn:
     raise RequestError(message, 400, code, param)
 
 
-def texts(content: object, where: str) -> Iterator[dict[str, Any]]:
+def texts(content: object, where: str, notes: Notes) -> Iterator[dict[str, Any]]:
     """Blocks of content that may hold nothing but text."""
-    for block in blocks(content, where):
+    for block in blocks(content, where, notes):
         if block["type"] != "text":
             invalid(f"`{where}` must hold text only.", where)
         yield block
 
 
-def blocks(content: object, where: str) -> Iterator[dict[str, Any]]:
+def blocks(content: object, where: str, notes: Notes) -> Iterator[dict[str, Any]]:
     """Blocks of a message's content; text of nothing but white space is refused by the API, and left out."""
     parts = [{"type": "text", "text": content}] if isinstance(content, str) else sequence(content)
     if parts is None and content is not None:
@@ -41,12 +41,12 @@ def blocks(content: object, where: str) -> Iterator[dict[str, Any]]:
     for number, item in enumerate(parts or ()):
         place = f"{where}[{number}]"
         part = {"type": "text", "text": item} if isinstance(item, str) else mapping(item) or {}
-        block = _block(part, place)
+        block = _block(part, place, notes)
         if block is not None:
             yield marked([block], part)[0]
 
 
-def _block(part: dict[str, Any], where: str) -> dict[str, Any] | None:
+def _block(part: dict[str, Any], where: str, notes: Notes) -> dict[str, Any] | None:
     match part:
         case {"type": "text", "text": str(text)} | {"type": "refusal", "refusal": str(text)}:
             return {"type": "text", "text": text} if text and not text.isspace() else None
@@ -54,6 +54,8 @@ def _block(part: dict[str, Any], where: str) -> dict[str, Any] | None:
             "type": "image_url",
             "image_url": str(url),
         }:
+            if (mapping(part["image_url"]) or {}).get("detail") not in (None, "auto"):
+                notes.add(f"{where}.image_url.detail", "not sent, the API has no such parameter")
             return {"type": "image", "source": _image(url, f"{where}.image_url")}
         case {"type": "file", "file": dict()}:
             return _document(part["file"], f"{where}.file")

@@ -78,7 +78,7 @@ def _body(document: Mapping[str, Any], model: str, notes: Notes) -> dict[str, An
     family = family_of(model)
     if document.get("n") not in (None, 1):
         invalid("This model gives one answer for each request.", "n")
-    talk = _Conversation(family)
+    talk = _Conversation(family, notes)
     talk.read(document.get("messages"))
     body: dict[str, Any] = {"model": model, "max_tokens": _max_tokens(document, family, notes)}
     body |= _tools(document, talk, family, notes)
@@ -110,13 +110,14 @@ class _Conversation:
         is_unsigned: calls that wait for the model to go on came without the thoughts in front of them.
     """
 
-    def __init__(self, family: Family) -> None:
+    def __init__(self, family: Family, notes: Notes) -> None:
         self.system: list[dict[str, Any]] = []
         self.turns: list[dict[str, Any]] = []
         self.called: dict[str, None] = {}
         self.is_unsigned = False
         self.is_prefilled = False
         self._family = family
+        self._notes = notes
         self._open: dict[str, str] = {}  # calls without a result: id in the request -> id sent
         self._used: set[str] = set()
 
@@ -151,11 +152,13 @@ class _Conversation:
         self.is_prefilled = True
 
     def _add(self, message: dict[str, Any], where: str) -> None:
+        if message.get("name") and message.get("role") != "tool":
+            self._notes.add(f"{where}.name", "not sent, the API has no names of speakers")
         match message.get("role"):
             case "system" | "developer":
-                self.system += marked(list(texts(message.get("content"), where)), message)
+                self.system += marked(list(texts(message.get("content"), where, self._notes)), message)
             case "user":
-                found = list(blocks(message.get("content"), f"{where}.content"))
+                found = list(blocks(message.get("content"), f"{where}.content", self._notes))
                 if not found:
                     invalid(f"`{where}` has no content.", where)
                 self._append("user", marked(found, message))
@@ -178,7 +181,8 @@ class _Conversation:
         if message.get("function_call"):
             invalid("`function_call` is not supported; use `tool_calls`.", f"{where}.function_call")
         thoughts = thoughts_of(message) if self._family.thinking != "none" else []
-        words = list(texts(message.get("content"), f"{where}.content"))
+        words = list(texts(message.get("content"), f"{where}.content", self._notes))
+        words += texts(message.get("refusal"), f"{where}.refusal", self._notes)
         calls = list(self._calls(message.get("tool_calls"), f"{where}.tool_calls"))
         if words or calls:
             self.is_unsigned = bool(calls) and not thoughts
@@ -228,7 +232,7 @@ class _Conversation:
         if isinstance(content, str):
             if content:
                 block["content"] = content
-        elif found := list(blocks(content, f"{where}.content")):
+        elif found := list(blocks(content, f"{where}.content", self._notes)):
             block["content"] = found
         if message.get("is_error") is True:
             block["is_error"] = True

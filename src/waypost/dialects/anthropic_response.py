@@ -171,7 +171,7 @@ def _completion(document: dict[str, Any], reply: Reply) -> dict[str, Any] | None
         "id": ident if isinstance(ident, str) and ident else reply.ident,
         "object": "chat.completion",
         "created": reply.created,
-        "model": reply.model,
+        "model": reply.model_of(document.get("model")),
         "choices": [{"index": 0, "message": message, "logprobs": None} | end],
     }
     if usage := usage_from(mapping(document.get("usage")) or {}):

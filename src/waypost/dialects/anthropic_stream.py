@@ -116,9 +116,9 @@ class StreamReader:
     def _start(self, document: Mapping[str, Any]) -> str:
         message = mapping(document.get("message")) or {}
         self._count(message.get("usage"))
-        return self._begin(message.get("id"))
+        return self._begin(message.get("id"), message.get("model"))
 
-    def _begin(self, ident: object = None) -> str:
+    def _begin(self, ident: object = None, model: object = None) -> str:
         """The first chunk, unless it was sent."""
         if self._head:
             return ""
@@ -126,7 +126,7 @@ class StreamReader:
             "id": ident if isinstance(ident, str) and ident else self._reply.ident,
             "object": "chat.completion.chunk",
             "created": self._reply.created,
-            "model": self._reply.model,
+            "model": self._reply.model_of(model),
         }
         self._head = f"data: {digits.dumps(head)[:-1]}"
         return self._chunk({"role": "assistant", "content": ""})

@@ -15,6 +15,7 @@ from waypost.errors import RequestError
 MAX_WARNINGS: Final = 32
 """Most notes that one request carries; they travel in a response header."""
 
+_LONGEST_NAME: Final = 200
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 _NAME: Final = re.compile(r"[A-Za-z_][\w.\[\]-]{0,79}", re.ASCII)
 
@@ -40,7 +41,7 @@ class Reply:
     """What an answer says that the provider does not.
 
     Attributes:
-        model: what the client asked for.
+        model: where the provider names none: what the client asked for.
         ident: `id` of the answer where the provider gives none; ids of tool calls are made from it, so it
             must be another one for each answer.
         created: Unix seconds.
@@ -53,6 +54,10 @@ class Reply:
     created: int
     include_usage: bool = False
     is_base64: bool = False
+
+    def model_of(self, named: object) -> str:
+        """The model that answered, by the provider's own word if it has one."""
+        return named if isinstance(named, str) and 0 < len(named) <= _LONGEST_NAME else self.model
 
 
 class Notes:

@@ -101,7 +101,8 @@ class Answer:
     """What is known of one answer so far; `take` is fed with each document of it.
 
     Attributes:
-        ident: the provider's, empty until it is known.
+        ident: of the answer, empty until something came of it.
+        model: likewise.
         choices: by index.
         usage: as OpenAI counts, from the last document that had it.
         error: what the client gets instead; nothing may follow it.
@@ -109,6 +110,7 @@ class Answer:
 
     reply: Reply
     ident: str = ""
+    model: str = ""
     choices: dict[int, Choice] = field(default_factory=dict[int, Choice])
     usage: Json | None = None
     error: dict[str, object] | None = None
@@ -130,9 +132,10 @@ class Answer:
         if document.get("error"):
             self.error = told(mapping(document["error"]))[1]
             return None
-        ident = document.get("responseId")
-        if isinstance(ident, str) and ident and not self.ident:
-            self.ident = ident
+        if not self.ident:
+            ident = document.get("responseId")
+            self.ident = ident if isinstance(ident, str) and ident else self.reply.ident
+            self.model = self.reply.model_of(document.get("modelVersion"))
         counted = mapping(document.get("usageMetadata"))
         if counted:
             self.usage = usage(counted)
@@ -318,10 +321,10 @@ def read_response(body: bytes, reply: Reply) -> bytes:
         _choice(index, choice, *found.get(index, ([], None))) for index, choice in answer.choices.items()
     ]
     document: Json = {
-        "id": answer.ident or reply.ident,
+        "id": answer.ident,
         "object": "chat.completion",
         "created": reply.created,
-        "model": reply.model,
+        "model": answer.model,
         "choices": choices,
     }
     if answer.usage is not None:

@@ -101,10 +101,10 @@ class StreamReader:
     def _chunk(self, choices: list[Json], counted: Json | None = None) -> bytes:
         reply = self._answer.reply
         document: Json = {
-            "id": self._answer.ident or reply.ident,
+            "id": self._answer.ident,
             "object": "chat.completion.chunk",
             "created": reply.created,
-            "model": reply.model,
+            "model": self._answer.model,
             "choices": choices,
         }
         if reply.include_usage:

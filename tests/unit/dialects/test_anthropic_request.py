@@ -644,3 +644,15 @@ def test_what_is_nested_too_deeply_is_refused() -> None:
     with pytest.raises(RequestError) as refused:
         write(tools=[{"type": "function", "function": {"name": "f", "parameters": schema}}])
     assert refused.value.code == "body_too_complex"
+
+
+def test_what_was_refused_is_said() -> None:
+    sent = write([ASK, {"role": "assistant", "content": None, "refusal": "I won't."}, ASK])
+    assert sent["messages"][1] == {"role": "assistant", "content": [text("I won't.")]}
+
+
+def test_names_of_speakers_are_noted() -> None:
+    document = {"messages": [{**ASK, "name": "ann"}, called("a"), result("a", name="f")]}
+    assert write_request(document, MID).warnings == (
+        "messages[0].name: not sent, the API has no names of speakers",
+    )

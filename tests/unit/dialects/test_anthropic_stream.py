@@ -62,7 +62,7 @@ def deltas(*events: dict[str, Any]) -> list[Any]:
 
 
 def test_a_plain_stream() -> None:
-    head = {"id": "msg_1", "object": "chat.completion.chunk", "created": 7, "model": "auto"}
+    head = {"id": "msg_1", "object": "chat.completion.chunk", "created": 7, "model": "claude-x"}
 
     def chunk(found: dict[str, Any], reason: str | None = None, **more: Any) -> dict[str, Any]:
         choice = {"index": 0, "delta": found, "logprobs": None, "finish_reason": reason, **more}

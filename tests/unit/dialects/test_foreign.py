@@ -2,7 +2,7 @@
 
 import pytest
 
-from waypost.dialects.foreign import MAX_WARNINGS, Notes, dump, encode, mapping, sequence
+from waypost.dialects.foreign import MAX_WARNINGS, Notes, Reply, dump, encode, mapping, sequence
 from waypost.errors import RequestError
 
 
@@ -45,3 +45,9 @@ def test_only_json_containers_are_containers() -> None:
     assert mapping({"a": 1}) == {"a": 1}
     assert sequence([1]) == [1]
     assert mapping([1]) is mapping("a") is sequence({}) is sequence("a") is None
+
+
+def test_the_model_is_the_providers_word_if_it_has_one() -> None:
+    reply = Reply("auto", "id", 0)
+    assert reply.model_of("claude-x") == "claude-x"
+    assert [reply.model_of(named) for named in (None, "", 7, [], "x" * 10_000)] == ["auto"] * 5

@@ -43,7 +43,7 @@ def test_a_whole_answer() -> None:
         "id": "r1",
         "object": "chat.completion",
         "created": 1700000000,
-        "model": "auto",
+        "model": "gemini-3-flash-001",
         "choices": [
             {
                 "index": 0,

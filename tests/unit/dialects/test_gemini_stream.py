@@ -255,3 +255,11 @@ def test_choices_without_end_are_refused() -> None:
 
 def test_an_error_without_any_shape_is_told_as_one() -> None:
     assert run(raw({"error": "secret"}))[0]["error"]["type"] == "server_error"
+
+
+def test_every_chunk_has_the_id_and_model_of_the_first() -> None:
+    first = {"candidates": [{"content": {"parts": [{"text": "a"}]}}], "modelVersion": "gemini-x"}
+    later = {**first, "responseId": "late", "modelVersion": "gemini-y"}
+    last = {"candidates": [{"finishReason": "STOP"}], "responseId": "later"}
+    chunks = run(*map(raw, (first, later, last)))
+    assert {(chunk["id"], chunk["model"]) for chunk in chunks[:-1]} == {("chatcmpl-1", "gemini-x")}
