@@ -83,3 +83,20 @@ def keywords(result: dict[str, Any]) -> str:
         for r in result["rows"]
     )
     return "\n".join([*head, *(f"| {' | '.join(each)} |" for each in cells)])
+
+
+def streams(result: dict[str, Any]) -> str:
+    """The benchmark of streamed answers, as Markdown."""
+    head = [
+        "| an answer, chunk by chunk | CPU µs, median | least | times `json.loads` |",
+        "|---|---|---|---|",
+    ]
+    cells = (
+        (r["way"], f"{r['cpu_us']:.1f}", f"{r['least_us']:.1f}", f"{r['to_json']:.1f}")
+        for r in result["rows"]
+    )
+    told = f"{result['machine']}, Python {result['python']}, {result['rounds']} rounds"
+    load = f"load {result['load_average']} before"
+    return "\n".join(
+        [*head, *(f"| {' | '.join(each)} |" for each in cells), "", f"Measured on {told}; {load}."]
+    )

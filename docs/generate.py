@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from bench.encoder_report import tables
-from bench.report import conditions, keywords, summary, table
+from bench.report import conditions, keywords, streams, summary, table
 from waypost.cli import cli
 from waypost.config.schema import json_schema
 from waypost.configurable import schema
@@ -229,6 +229,7 @@ SECTIONS: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "README.md": {"measured": lambda: measured(summary)},
     "docs/explanation/performance.md": {
         "measured": lambda: f"{measured(table)}\n\n{keywords(results('keywords'))}",
+        "streaming": lambda: streams(results("stream")),
         "classifying": classifying,
     },
 }
