@@ -16,7 +16,6 @@ from waypost.config.book import RESERVED, Book, Lists
 from waypost.config.categories import categories
 from waypost.config.conditions import Conditions
 from waypost.config.costs import costs
-from waypost.config.costs import costs
 from waypost.config.document import Findings, Node, Path
 from waypost.config.guards import Guards
 from waypost.config.shapes import Picked, Shapes, optional
@@ -65,7 +64,6 @@ def compile_policy(document: schema.Document, book: Book, conditions: Conditions
         choices=shapes.choices,
         families=shapes.families,
         adapters=shapes.adapters,
-        costs=costs(document, book),
         costs=costs(document, book),
         strict=document.strict_parameters,
     )
@@ -267,7 +265,6 @@ def _revision(policy: Policy, lists: Lists) -> str:
         "shapes": {key: _values(shape) for key, shape in policy.shapes.items()},
         "choices": {key: _values(choice) for key, choice in policy.choices.items()},
         "adapters": {name: [of, _values(lora)] for name, (of, lora) in policy.adapters.items()},
-        "costs": _values(policy.costs),
         "costs": _values(policy.costs),
         "families": {name: _values(family) for name, family in policy.families.items()},
         "strict": policy.strict,
