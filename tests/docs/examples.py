@@ -17,7 +17,8 @@ from click.testing import CliRunner
 from tests.docs.markdown import FENCE, PAGES, Block, blocks
 from waypost.cli import cli
 
-ENVIRON = {"OPENAI_API_KEY": "a-key", "XDG_STATE_HOME": "."}
+KEYS = ("ANTHROPIC", "AZURE_OPENAI", "GEMINI", "MISTRAL", "OPENAI")
+ENVIRON = {f"{name}_API_KEY": "a-key" for name in KEYS} | {"GATEWAY_TOKEN": "a-token", "XDG_STATE_HOME": "."}
 """What examples find in the environment."""
 
 NOT_RUN = {"serve", "extproc"}

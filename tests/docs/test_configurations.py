@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from tests.certificates import authority
 from tests.docs.examples import ENVIRON
 from tests.docs.markdown import Block, blocks
 from waypost.cli import cli
@@ -27,6 +28,19 @@ default_model: general
 TOP_LEVEL = tuple(f"{field.name}:" for field in fields(Document))
 
 
+@pytest.fixture(scope="session")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the keys and certificates that configurations name."""
+    folder = tmp_path_factory.mktemp("files")
+    (folder / "secrets").mkdir()
+    for name in ("openai-a", "openai-b"):
+        (folder / "secrets" / name).write_text("a-key\n")
+    (folder / "certs").mkdir()
+    for name in ("ca", "waypost"):
+        authority(folder / "certs", name)
+    return folder
+
+
 def configurations() -> list[Block]:
     shown = (
         block for block in blocks("yaml") if block.page.name != "add-a-signal.md"
@@ -35,17 +49,19 @@ def configurations() -> list[Block]:
 
 
 @pytest.mark.parametrize("block", configurations(), ids=str)
-def test_configuration_passes_check_and_its_own_cases(block: Block, tmp_path: Path) -> None:
+def test_configuration_passes_check_and_its_own_cases(block: Block, tmp_path: Path, files: Path) -> None:
     shown = tmp_path / "waypost.yaml"
+    for folder in files.iterdir():
+        (tmp_path / folder.name).symlink_to(folder)
     shown.write_text(block.text)
     for beside in (each for each in blocks("json") if each.page == block.page):
-        (tmp_path / "tools.json").write_text(beside.text)  # the one file that a configuration reads
-    files = ["-c", str(shown)]
+        (tmp_path / "tools.json").write_text(beside.text)
+    options = ["-c", str(shown)]
     if "\nproviders:" not in f"\n{block.text}":
         (tmp_path / "beside.yaml").write_text(BESIDE)
-        files += ["-c", str(tmp_path / "beside.yaml")]
+        options += ["-c", str(tmp_path / "beside.yaml")]
     for verb in ["check", *(["test"] if "test_cases:" in block.text else [])]:
-        result = CliRunner().invoke(cli, [verb, *files], env=ENVIRON)
+        result = CliRunner().invoke(cli, [verb, *options], env=ENVIRON)
         assert result.exit_code == 0, result.output
 
 
