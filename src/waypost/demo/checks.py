@@ -67,10 +67,12 @@ def _path(steps: Sequence[int | str], body: bytes) -> str | None:
         return None
     path: list[str] = []
     for n, step in enumerate(steps):
-        fields, items = mapping(here), sequence(here)
+        fields, items, is_last = mapping(here), sequence(here), n == len(steps) - 1
         if isinstance(step, int) and items is not None:
             here = items[step]
-        elif isinstance(step, str) and fields is not None and (step in fields or n == len(steps) - 1):
+        elif isinstance(step, str) and fields is not None and not is_last and step == fields.get("type"):
+            continue
+        elif isinstance(step, str) and fields is not None and (step in fields or is_last):
             here = fields.get(step)
         else:
             continue

@@ -341,8 +341,8 @@ def _check_turns(turns: Sequence[Content]) -> None:
             raise invalid("There must be as many results as calls in the turn before.", param)
         if sorted(item.name for item in results) != sorted(item.name for item in waiting):
             raise invalid("Results must name the functions that were called.", param)
-        given = [item.id for item in results if item.id is not None]
-        if given and sorted(given) != sorted(item.id or "" for item in waiting):
+        given = {item.id for item in results if item.id is not None}
+        if not given <= {item.id for item in waiting}:
             raise invalid("Results must have the ids of their calls.", param)
         waiting = [call for call, _ in turn.calls]
         if waiting and turn.role != "model":

@@ -14,6 +14,7 @@ from waypost.demo.checks import Base64, Loose, Ratio, Schema, invalid
 from waypost.dialects.foreign import mapping, sequence
 
 _STOPS: Final = 4
+_LONGEST_ID: Final = 40
 _PICTURE: Final = re.compile(r"https?://|data:[\w.+-]+/[\w.+-]+;base64,", re.ASCII)
 _JSON: Final = re.compile("json", re.IGNORECASE)
 
@@ -355,6 +356,8 @@ def _check_message(message: Message, param: str, *, is_openai: bool) -> None:
         if message.content is None and not message.tool_calls and message.refusal is None:
             raise invalid("An assistant's message needs content or calls.", f"{param}.content")
         for call in message.tool_calls or ():
+            if is_openai and len(call.id) > _LONGEST_ID:
+                raise invalid(f"An id has at most {_LONGEST_ID} characters.", f"{param}.tool_calls")
             if not is_openai and not _is_object(call.function.arguments):
                 raise invalid("Arguments must be a JSON object.", f"{param}.tool_calls")
         return
