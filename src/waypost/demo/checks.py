@@ -70,7 +70,7 @@ def _path(steps: Sequence[int | str], body: bytes) -> str | None:
         fields, items, is_last = mapping(here), sequence(here), n == len(steps) - 1
         if isinstance(step, int) and items is not None:
             here = items[step]
-        elif isinstance(step, str) and fields is not None and not is_last and step == fields.get("type"):
+        elif fields is not None and not is_last and step == fields.get("type") and _is_tag(steps, n, fields):
             continue
         elif isinstance(step, str) and fields is not None and (step in fields or is_last):
             here = fields.get(step)
@@ -78,6 +78,11 @@ def _path(steps: Sequence[int | str], body: bytes) -> str | None:
             continue
         path.append(str(step))
     return ".".join(path) or None
+
+
+def _is_tag(steps: Sequence[int | str], n: int, fields: dict[str, Any]) -> bool:
+    """Whether the step is the value of `type`, and not the field of that name that stands beside it."""
+    return steps[n + 1] == steps[n] or mapping(fields.get(str(steps[n]))) is None
 
 
 def invalid(message: str, param: str | None = None) -> RefusedError:
