@@ -593,8 +593,8 @@ class Costs:
     """Model that savings are told against: what the same tokens would have cost there. It needs a `price`."""
 
     headers: bool = False
-    """Whether clients are told what an answer cost and saved. An answer in JSON waits for its end then; one
-    that is streamed cannot tell, since its headers leave before its text."""
+    """Whether clients are told what an answer in JSON cost and saved. A stream cannot tell: its headers leave
+    before its text."""
 
 
 @configurable
