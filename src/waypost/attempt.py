@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast, get_args
 
-from waypost.dialects import digits, openai_plain
+from waypost.dialects import digits
 from waypost.dialects.foreign import mapping
+from waypost.dialects.openai_plain import plain_request
 from waypost.dialects.servers import SERVERS
 from waypost.dialects.spans import replace_model
 from waypost.dialects.splice import splice
@@ -132,14 +133,11 @@ class Attempt:
         Raises:
             RequestError: 400; it cannot be said to this provider.
         """
-        if self.written is None and not self.form.mixed:
-            return Sent(self._edited(left))
-        document = _document(splice(left, self._edits(left)))
         if self.written is None:
-            plain = openai_plain.write_request({**document, "model": self.target.model})
-            return Sent(plain)
-        server = SERVERS[self.written]
-        made = server.write_request(document, self.target.model, self.form.strict)
+            edited = self._edited(left)
+            return Sent(plain_request(edited) if self.form.mixed else edited)
+        document = _document(splice(left, self._edits(left)))
+        made = SERVERS[self.written].write_request(document, self.target.model, self.form.strict)
         provider = self.target.endpoint.provider
         path = provider.base_path + made.path
         if provider.speaks(self.written):
