@@ -11,6 +11,7 @@ Source: Anthropic Messages API, version 2023-06-01, as the types of SDK 2.11.0 h
 
 import base64
 from collections.abc import Iterator, Mapping
+from types import NoneType
 from typing import Any, Final
 
 from waypost.dialects import digits, signatures
@@ -52,7 +53,9 @@ _SOURCES: Final[Mapping[str, frozenset[str]]] = {
     "base64": frozenset({"type", "media_type", "data"}),
     "text": frozenset({"type", "media_type", "data"}),
 }
+_MARKS: Final = ((None, None), *(("ephemeral", ttl) for ttl in (None, "5m", "1h")))
 _EFFORTS: Final = ("low", "medium", "high", "xhigh", "max")
+_UNTHINKING: Final = ("disabled", "between_tools")
 _DISPLAYS: Final = ("summarized", "omitted")
 _LOW_BUDGET: Final = 1024
 _MEDIUM_BUDGET: Final = 2048
@@ -87,6 +90,10 @@ def read_document(document: dict[str, Any], native: Native) -> dict[str, Any]:
     """
     native.beyond(document, _READ)
     native.unless(document.get("speed"), ("standard",), "speed")
+    native.unless(document.get("service_tier"), ("auto", "standard_only"), "service_tier")
+    diagnostics = _object(document, "diagnostics")
+    native.beyond(diagnostics, ("previous_message_id",), "diagnostics")
+    native.unless_ident(diagnostics.get("previous_message_id"), "diagnostics.previous_message_id")
     neutral = {name: document[name] for name in _SAME if document.get(name) is not None}
     _mark(document, "")
     neutral["messages"] = list(_messages(document, native))
@@ -229,7 +236,9 @@ def _call(block: dict[str, Any], where: str, native: Native) -> dict[str, Any]:
     ident, name, given = block.get("id"), block.get("name"), mapping(block.get("input"))
     if not isinstance(ident, str) or not isinstance(name, str) or given is None:
         invalid(f"`{where}` must have an `id`, a `name` and an `input` that is an object.", where)
-    _mark(block, where)
+    mark = mapping(_mark(block, where).get("cache_control")) or {}
+    native.beyond(mark, ("type", "ttl"), f"{where}.cache_control")
+    native.unless((mark.get("type"), mark.get("ttl")), _MARKS, f"{where}.cache_control")
     native.is_mixed = native.is_mixed or signatures.find(ident)[1] is not None
     return {"id": ident, "type": "function", "function": {"name": name, "arguments": digits.dumps(given)}}
 
@@ -319,6 +328,8 @@ def _tools(document: Mapping[str, Any], native: Native) -> dict[str, Any]:
         invalid("`tools` must be a list.", "tools")
     tools = [tool for n, item in enumerate(items) if (tool := _tool(item, f"tools[{n}]", native))]
     chosen = _choice(_object(document, "tool_choice"), native)
+    if not items and chosen.get("tool_choice") not in (None, "auto", "none"):
+        invalid("`tool_choice` needs `tools`.", "tool_choice")
     return {"tools": tools} | chosen if tools else {}
 
 
@@ -331,12 +342,20 @@ def _choice(choice: dict[str, Any], native: Native) -> dict[str, Any]:
         case {"type": "auto" | "any" | "none" as kind}:
             native.unless(choice.get("name"), (), "tool_choice.name")
             neutral["tool_choice"] = "required" if kind == "any" else kind
+        case {"type": str(kind)} if kind != "tool":
+            native.add("tool_choice")
         case _ if choice:
             invalid("`tool_choice` is unknown.", "tool_choice")
         case _:
             pass
-    if choice.get("disable_parallel_tool_use") is True:
-        neutral["parallel_tool_calls"] = False
+    match choice.get("disable_parallel_tool_use"):
+        case None | False:
+            pass
+        case True:
+            neutral["parallel_tool_calls"] = False
+        case _:
+            where = "tool_choice.disable_parallel_tool_use"
+            invalid(f"`{where}` must be true or false.", where)
     return neutral
 
 
@@ -348,6 +367,7 @@ def _tool(item: object, where: str, native: Native) -> dict[str, Any] | None:
         return None
     native.beyond(tool, _TOOL, where)
     native.unless(tool.get("allowed_callers"), (["direct"],), f"{where}.allowed_callers")
+    native.unless(tool.get("eager_input_streaming"), (True,), f"{where}.eager_input_streaming")
     if not isinstance(tool.get("name"), str):
         invalid(f"`{where}` must have a `name`.", where)
     names = {"name": "name", "description": "description", "input_schema": "parameters", "strict": "strict"}
@@ -371,6 +391,7 @@ def _output(document: Mapping[str, Any], native: Native) -> dict[str, Any]:
             native.add("output_format")
     thinking = _object(document, "thinking")
     native.beyond(thinking, ("type", "budget_tokens", "display"), "thinking")
+    native.unless(thinking.get("type"), (*_UNTHINKING, "enabled", "adaptive"), "thinking.type")
     native.unless(thinking.get("display"), _DISPLAYS, "thinking.display")
     native.unless(config.get("effort"), _EFFORTS, "output_config.effort")
     effort = _effort(thinking, config.get("effort"))
@@ -378,16 +399,13 @@ def _output(document: Mapping[str, Any], native: Native) -> dict[str, Any]:
 
 
 def _effort(thinking: Mapping[str, Any], effort: object) -> str | None:
-    match thinking.get("type"):
-        case "disabled" | "between_tools":
-            return "none"
-        case None | "enabled" | "adaptive":
-            pass
-        case _:
-            invalid("`thinking.type` is unknown.", "thinking.type")
+    budget = thinking.get("budget_tokens")
+    if type(budget) not in (int, NoneType):
+        invalid("`thinking.budget_tokens` must be a whole number.", "thinking.budget_tokens")
+    if thinking.get("type") in _UNTHINKING:
+        return "none"
     if isinstance(effort, str):
         return effort if effort in _EFFORTS else None
-    budget = thinking.get("budget_tokens")
-    if isinstance(budget, int):
+    if budget is not None:
         return "low" if budget <= _LOW_BUDGET else "medium" if budget <= _MEDIUM_BUDGET else "high"
     return "high" if thinking.get("type") == "adaptive" else None

@@ -12,6 +12,8 @@ from waypost.dialects.strict import one_case
 UNREAD: Final = "native"
 """Type of a part that stands in the neutral form for content left out of it: nobody can read it there."""
 
+_IDENT: Final = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
+_SEALED: Final = re.compile(r"[A-Za-z0-9+/=_.-]+", re.ASCII)
 _PATH_NAME: Final = re.compile(r"[A-Za-z_$][\w$-]{0,63}", re.ASCII)
 
 
@@ -51,6 +53,16 @@ class Native:
     def unless(self, value: object, words: Collection[object], where: str) -> None:
         """Add a value that is none of these words."""
         if not is_nothing(value) and value not in words:
+            self.add(where)
+
+    def unless_ident(self, value: object, where: str) -> None:
+        """Add a value that is no identifier: one says nothing to a reader, and names nothing elsewhere."""
+        if not is_nothing(value) and not (isinstance(value, str) and _IDENT.fullmatch(value)):
+            self.add(where)
+
+    def unless_sealed(self, value: object, where: str) -> None:
+        """Add a value that is not what a provider sealed, one long word, but may be a text."""
+        if not is_nothing(value) and not (isinstance(value, str) and _SEALED.fullmatch(value)):
             self.add(where)
 
 

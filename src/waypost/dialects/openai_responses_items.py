@@ -7,7 +7,6 @@ Rule 3: an item that is served by providers of this form alone is left out and n
 Source: OpenAI Responses API, as the types of SDK 3.51.0 have it.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -23,7 +22,6 @@ _STATUSES: Final = ("in_progress", "completed", "incomplete")
 _PHASES: Final = ("commentary", "final_answer")
 _TEXTS: Final = ("input_text", "output_text", "text")
 _DETAILS: Final = ("auto", "low", "high", "original")
-_IDENT: Final = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 
 _ITEM: Final = frozenset({"type", "id", "status"})
 _ITEMS: Final[Mapping[str, frozenset[str]]] = {
@@ -102,8 +100,7 @@ class Conversation:
         self._native.beyond(item, _ITEMS[kind], where)
         self._native.unless(item.get("status"), _STATUSES, f"{where}.status")
         self._native.unless(item.get("caller"), ({"type": "direct"},), f"{where}.caller")
-        if (ident := item.get("id")) is not None and not (isinstance(ident, str) and _IDENT.fullmatch(ident)):
-            self._native.add(f"{where}.id")
+        self._native.unless_ident(item.get("id"), f"{where}.id")
         match kind:
             case "message":
                 self._message(item, where)
@@ -167,6 +164,7 @@ class Conversation:
         sealed = item.get("encrypted_content")
         if not isinstance(sealed, str | None):
             invalid(f"`{where}.encrypted_content` must be a string.", f"{where}.encrypted_content")
+        self._native.unless_sealed(sealed, f"{where}.encrypted_content")
         message = self._assistant().message
         if texts:
             message["reasoning_content"] = "\n\n".join(

@@ -9,6 +9,7 @@ Source: OpenAI Responses API, as the types of SDK 3.51.0 have it.
 """
 
 from collections.abc import Mapping
+from types import NoneType
 from typing import Any, Final
 
 from waypost.dialects import digits
@@ -93,8 +94,14 @@ def _hints(document: Mapping[str, Any], native: Native) -> None:
     for number, name in enumerate(_list(document, "include")):
         native.unless(name, _INCLUDED, f"include[{number}]")
     native.unless(document.get("truncation"), ("disabled", "auto"), "truncation")
-    native.beyond(_object(document, "stream_options"), ("include_obfuscation",), "stream_options")
+    options = _object(document, "stream_options")
+    native.beyond(options, ("include_obfuscation",), "stream_options")
+    native.unless(options.get("include_obfuscation"), (True,), "stream_options.include_obfuscation")
     _object(document, "metadata")
+    if not isinstance(document.get("store"), bool | None):
+        invalid("`store` must be true or false.", "store")
+    if type(document.get("max_tool_calls")) not in (int, NoneType):
+        invalid("`max_tool_calls` must be a whole number.", "max_tool_calls")
 
 
 def _messages(document: Mapping[str, Any], native: Native) -> list[dict[str, Any]]:

@@ -49,6 +49,28 @@ def test_words(value: object, param: str | None) -> None:
     assert native.param == param
 
 
+@pytest.mark.parametrize(
+    ("value", "is_ident", "is_sealed"),
+    [
+        (None, True, True),
+        ("msg_01-A", True, True),
+        ("x" * 128, True, True),
+        ("x" * 129, False, True),
+        ("gAAA+/=_.-", False, True),
+        ("a plan", False, False),
+        ("ä", False, False),
+        (7, False, False),
+    ],
+)
+def test_what_says_nothing_to_a_reader(*, value: object, is_ident: bool, is_sealed: bool) -> None:
+    native = Native()
+    native.unless_ident(value, "a")
+    assert (native.param is None) == is_ident
+    native = Native()
+    native.unless_sealed(value, "a")
+    assert (native.param is None) == is_sealed
+
+
 def test_nothing() -> None:
     assert all(map(is_nothing, (None, False, "", [], {}, 0)))
     assert not any(map(is_nothing, (True, "x", [None], {"a": None}, 1)))

@@ -185,6 +185,10 @@ def test_a_signature_in_an_id_is_another_providers() -> None:
         ({**USER, "name": "bob"}, "input[0].name"),
         ({**USER, "id": "an odd id"}, "input[0].id"),
         ({**USER, "status": "odd"}, "input[0].status"),
+        (
+            {"type": "reasoning", "summary": [], "encrypted_content": "our plan is"},
+            "input[0].encrypted_content",
+        ),
         (said("a", phase="odd"), "input[0].phase"),
         ({**call("a"), "namespace": "n"}, "input[0].namespace"),
         ({**call("a"), "caller": {"type": "program", "caller_id": "p"}}, "input[0].caller"),

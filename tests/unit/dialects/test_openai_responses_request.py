@@ -209,6 +209,8 @@ def test_numbers_keep_their_digits() -> None:
         ({"reasoning": {"effort": 7}}, "reasoning.effort"),
         ({"include": "x"}, "include"),
         ({"metadata": "x"}, "metadata"),
+        ({"store": "x"}, "store"),
+        ({"max_tool_calls": "x"}, "max_tool_calls"),
         ({"Input": "other"}, "input"),
     ],
 )
