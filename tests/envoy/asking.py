@@ -296,7 +296,7 @@ class Streaming:
 
 def _event(block: bytes) -> Event | None:
     name, data = "", []
-    for line in block.decode().splitlines():
+    for line in re.split(r"\r?\n", block.decode()):
         if line.startswith("event:"):
             name = line[6:].strip()
         elif line.startswith("data:"):
