@@ -123,6 +123,11 @@ def _config(upstreams: dict[str, Upstream], https: Https, dead: int) -> dict[str
         },
         "by-name": {"kind": "vllm", "base_url": url("one", "localhost")},
         "mixed": {"kind": "vllm", "endpoints": [url("one", "localhost"), url("two")]},
+        "half-known": {"kind": "vllm", "endpoints": ["http://nobody.invalid/v1", url("one")]},
+        "all-dead": {
+            "kind": "vllm",
+            "endpoints": [f"http://127.0.0.1:{dead}/v1", "http://nobody.invalid/v1"],
+        },
         "limited": of("vllm", "slow", limits={"connections": 1, "pending": 1}),
         "address": of("vllm", "address", tls=ca),
         "localhost": {"kind": "vllm", "base_url": url("localhost", "localhost"), "tls": ca},
@@ -142,9 +147,14 @@ def _config(upstreams: dict[str, Upstream], https: Https, dead: int) -> dict[str
         "own-paths": of("openai_compatible", "own-paths", paths={"chat": "/ask", "embeddings": "/embed:all"}),
         "from-file": of("openai", "two", api_key_file="two.key"),
     }
-    chains = {"failover": ("stranger", "one"), "colours": ("red", "blue")}
+    chains = {
+        "failover": ("stranger", "one"),
+        "nobody": ("all-dead", "two-alone"),
+        "colours": ("red", "blue"),
+    }
     models = {name: {"provider": name, "name": f"wire-{name}"} for name in providers}
     models["one"] = {"provider": "plain", "name": "wire-one"}
+    models["two-alone"] = {"provider": "from-file", "name": "wire-two"}
     return {
         "providers": {**providers, "plain": of("vllm", "one")},
         "models": models,
@@ -191,6 +201,16 @@ def test_an_address_that_keeps_failing_is_left_alone_and_the_other_one_is_not(be
 def test_a_name_is_looked_up(bench: Bench) -> None:
     assert bench.ask("by-name") == (200, "This is one")
     assert bench["one"].wait().header("host") == f"localhost:{bench['one'].port}"
+
+
+def test_an_address_whose_name_nobody_knows_takes_no_requests(bench: Bench) -> None:
+    assert {bench.ask("half-known") for _ in range(12)} == {(200, "This is one")}
+
+
+def test_after_every_address_of_a_provider_the_next_one_answers(bench: Bench) -> None:
+    assert {bench.ask("auto", "nobody") for _ in range(12)} == {(200, "This is two")}
+    assert bench.ask("all-dead")[0] == 503
+    assert bench.got() == {"two": 12}
 
 
 # --- TLS --------------------------------------------------------------------------------------------------

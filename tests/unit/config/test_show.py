@@ -8,7 +8,8 @@ from waypost.config.show import as_yaml
 def test_what_took_effect_without_credentials(tmp_path: Path) -> None:
     document = loads(tmp_path, "timeouts: {idle_seconds: 9}\npay_keywords: {pay: [salary]}\n").document
     assert document["providers"]["cloud"] == {"kind": "openai", "api_key": "*****"}
-    assert document["timeouts"] == {"connect_seconds": 5.0, "idle_seconds": 9.0}
+    timeouts = document["timeouts"]
+    assert (timeouts["connect_seconds"], timeouts["idle_seconds"]) == (5.0, 9.0)
     assert document["pay_keywords"] == {"pay": ["salary"]}
     assert document["state_dir"] == "/home/op/.local/state/waypost"
     assert "routing_rules" not in document
