@@ -17,6 +17,7 @@ VERBS: Final = {
     "envoy-config": "Print the configuration for an Envoy of your own.",
     "eval": "Measure the classifiers on labelled texts.",
     "extproc": "Serve ext_proc to an Envoy of your own.",
+    "failover-drill": "Let the endpoints of a rule fail one after another and see who answers.",
     "init": "Write a commented configuration with test cases.",
     "models": "Show which models answer; convert a checkpoint of your own.",
     "route": "Say where a text would go and why; nothing is sent.",

@@ -95,7 +95,7 @@ class Supervisor:
         self._held = [open_socket(p).detach() for p in (self._router, self._upstream)] if held else []
         self._policies: tuple[Policy, ...] = (plan.policy,)
         self._resources = self._make(plan.settings)
-        self._envoy = Child(self._envoy_command(environ), tell)
+        self._envoy = Child(envoy_command(plan.envoy, plan.folder, environ), tell)
         self._worker = Child(self._worker_command(environ), tell, self._follow)
         self._beside = [Child(command, tell) for command in plan.beside]
 
@@ -268,20 +268,6 @@ class Supervisor:
         settings = replace(settings, listen=plan.settings.listen)  # the address was tried at the start
         return resources(self._policies, settings, wiring, plan.folder / "rds")
 
-    def _envoy_command(self, environ: Mapping[str, str]) -> Command:
-        folder = self._plan.folder
-        options = (
-            ("-c", str(folder / "bootstrap.json")),
-            ("--concurrency", str(min(2, os.cpu_count() or 1))),
-            ("--drain-time-s", "600"),  # of connections to a listener that was replaced
-            ("--drain-strategy", "immediate"),
-            ("--log-level", "warning"),
-            ("--use-dynamic-base-id", "--disable-hot-restart"),
-        )
-        argv = (str(self._plan.envoy), *(word for pair in options for word in pair))
-        known = {name: environ[name] for name in _INHERITED if name in environ}
-        return Command("envoy", argv, known, log=folder / "envoy.log")
-
     def _worker_command(self, environ: Mapping[str, str]) -> Command:
         paths = (f"unix:{self._router}", f"unix:{self._upstream}")
         router, upstream = (f"fd:{number}" for number in self._held) if self._held else paths
@@ -292,3 +278,18 @@ class Supervisor:
         return Command(
             "worker", argv, environ, signal.SIGTERM, keep=(self._leash[0], *self._held, *self._plan.keep)
         )
+
+
+def envoy_command(binary: Path, folder: Path, environ: Mapping[str, str]) -> Command:
+    """How Envoy is run on the documents of a folder."""
+    options = (
+        ("-c", str(folder / "bootstrap.json")),
+        ("--concurrency", str(min(2, os.cpu_count() or 1))),
+        ("--drain-time-s", "600"),  # of connections to a listener that was replaced
+        ("--drain-strategy", "immediate"),
+        ("--log-level", "warning"),
+        ("--use-dynamic-base-id", "--disable-hot-restart"),
+    )
+    argv = (str(binary), *(word for pair in options for word in pair))
+    known = {name: environ[name] for name in _INHERITED if name in environ}
+    return Command("envoy", argv, known, log=folder / "envoy.log")
