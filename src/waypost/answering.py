@@ -15,6 +15,7 @@ from waypost.dialects.foreign import Reply, mapping
 from waypost.dialects.forms import Part
 from waypost.dialects.gemini_errors import retry_after
 from waypost.dialects.openai_chat import completion
+from waypost.dialects.reading import NEUTRAL
 from waypost.dialects.restore import OpenAiChatStream, SseRestorer, restore_json
 from waypost.dialects.servers import SERVERS
 from waypost.dialects.tap import StreamTap, body_usage
@@ -50,7 +51,7 @@ class Answering:
     @property
     def neutral(self) -> Dialect:
         """The form between; the client's own where nothing is translated. Placeholders are put back in it."""
-        if self.spoken == self.request.dialect and not self.values:
+        if self.spoken in NEUTRAL or (self.spoken == self.request.dialect and not self.values):
             return self.spoken
         return _NEUTRAL.get(self.spoken, "openai_chat")
 

@@ -352,18 +352,15 @@ def test_bytes_that_are_not_masked_stay_as_they_were(gateway: Gateway, world: Wo
 def test_inside_nothing_is_touched(gateway: Gateway, world: World, first: str) -> None:
     world[first].behaviour = says("You wrote <CARD_1>.")
     body = json.dumps(question(f"{PAYS} {IBAN} ü", model(first))).encode()
-    response = gateway.post(body, accept_encoding="gzip")
+    response = gateway.post(body)
     assert world[first].wait().body == body.replace(model(first).encode(), WIRE_NAMES[first].encode())
-    assert world[first].wait().header("accept-encoding") == "gzip"
     assert content(response) == "You wrote <CARD_1>."
     assert response.header("x-waypost-masked") is None
 
 
-def test_without_personal_data_the_answer_passes_unread(gateway: Gateway, world: World) -> None:
+def test_without_personal_data_the_answer_passes_as_it_is(gateway: Gateway, world: World) -> None:
     world["out1"].behaviour = says("A <CARD_1> for you.")
-    response = gateway.post(question("Hello."), accept_encoding="gzip")
-    assert content(response) == "A <CARD_1> for you."
-    assert world["out1"].wait().header("accept-encoding") == "gzip"
+    assert content(gateway.post(question("Hello."))) == "A <CARD_1> for you."
 
 
 def test_a_number_that_only_looks_like_a_card_passes(gateway: Gateway, world: World) -> None:
@@ -584,7 +581,7 @@ def test_what_is_no_answer_passes_as_it_came(gateway: Gateway, world: World, odd
 
 
 def test_a_stream_that_ends_in_a_placeholder_loses_no_character(gateway: Gateway, world: World) -> None:
-    world["out1"].behaviour = dribbles([event("so <CARD")])
+    world["out1"].behaviour = dribbles([event("so <CARD"), event("", "stop")])
     assert text_of(gateway.ask(PAYS, stream=True).body) == "so <CARD"
     world["out1"].behaviour = dribbles([event("so <CARD"), *END])
     assert text_of(gateway.ask(PAYS, stream=True).body) == "so <CARD"
@@ -697,11 +694,10 @@ def test_a_mask_without_restore_stays_a_mask(leveled: Gateway, world: World) -> 
     world["out1"].behaviour = echoes
     every: tuple[dict[str, Any], ...] = ({}, {"stream": True})
     for options in every:
-        response = leveled.post(question(f"hidden {PAYS} {EMAIL}", **options), accept_encoding="gzip")
+        response = leveled.post(question(f"hidden {PAYS} {EMAIL}", **options))
         text = text_of(response.body).strip() if options else content(response)
         assert text == "hidden Pay with <CARD_1>, please. <EMAIL_1>"
         assert response.header("x-waypost-masked") == "CREDIT_CARD=1, EMAIL_ADDRESS=1"
-    assert world["out1"].wait().header("accept-encoding") == "gzip", "nobody has to read the answer"
     assert leaked(world, *EXTERNAL) == []
 
 

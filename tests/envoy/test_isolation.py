@@ -26,7 +26,7 @@ CLIENT_SECRETS = {
     "referer": "http://CANARY-referer/",
 }
 
-HOPS = {f"x-waypost-hop-{number}" for number in range(1, 9)}
+HOPS = {f"x-waypost-hop-{number}" for number in range(1, 9)} | {"x-waypost-form"}
 
 # Envoy's own: a body's framing, the address, bookkeeping that tells a provider nothing about the client.
 EXPECTED = {
@@ -128,6 +128,7 @@ SPOOFED = {
     "x-waypost-hop-1": ["HOP"],
     "x-waypost-hop-2": ["HOP"],
     "X-Waypost-Hop-1": ["HOP"],
+    "x-waypost-form": ["HOP"],
     "x-waypost-anything": ["1"],
     "x-waypost-decision": ["fake"],
     "x-envoy-max-retries": ["0", "7"],

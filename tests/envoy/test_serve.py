@@ -439,8 +439,8 @@ def test_malformed_requests_are_answered_in_json(
 
 
 def test_a_provider_whose_name_does_not_resolve_is_passed_over(fresh: Fresh, world: World) -> None:
-    # A label of more than 63 bytes: the resolver refuses it without asking the network.
-    lost = {"kind": "openai_compatible", "base_url": f"http://{'a' * 64}.example/v1"}
+    # A name of more than 255 bytes: the resolver refuses it without asking the network.
+    lost = {"kind": "openai_compatible", "base_url": f"http://{'.'.join(['a' * 60] * 5)}/v1"}
     found = {"kind": "openai_compatible", "base_url": f"http://127.0.0.1:{world['out1'].port}/v1"}
     gateway = fresh(
         providers={"lost": lost, "found": found},
