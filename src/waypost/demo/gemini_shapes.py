@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from waypost.demo.checks import Base64, Ratio, Schema, invalid
+from waypost.demo.checks import Ratio, Schema, invalid
 from waypost.demo.wire import dump
 
 _DUMMIES: Final = frozenset({"skip_thought_signature_validator", "context_engineering_is_the_way_to_go"})
@@ -54,6 +54,17 @@ TRAITS: Final[Mapping[str, Traits]] = {
 }
 
 
+def _base64(text: str) -> str:
+    """In the usual alphabet and with its end, which Google's own SDK does not send."""
+    usual = text.translate(str.maketrans("-_", "+/")).rstrip("=")
+    usual += "=" * (-len(usual) % 4)
+    base64.b64decode(usual, validate=True)
+    return usual
+
+
+Base64 = Annotated[str, Field(min_length=1), AfterValidator(_base64)]
+
+
 def sign(name: str, args: Mapping[str, Any]) -> str:
     """The signature of a call; only what the demo called itself has the right one."""
     text = f"demo gemini {name} {dump(sorted(args.items())).decode()}"
@@ -61,9 +72,9 @@ def sign(name: str, args: Mapping[str, Any]) -> str:
 
 
 class Camel(BaseModel):
-    """A JSON object with these fields, in camel case, and no others."""
+    """A JSON object with these fields and no others, in camel or snake case: Google's own SDK mixes them."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, alias_generator=to_camel)
+    model_config = ConfigDict(extra="forbid", strict=True, alias_generator=to_camel, populate_by_name=True)
 
 
 # --- contents ---------------------------------------------------------------------------------------------
