@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from waypost.dialects import failures
 from waypost.dialects.clients import CLIENTS
 from waypost.dialects.foreign import Reply, mapping
 from waypost.dialects.forms import Part
@@ -25,6 +26,13 @@ from waypost.usage import Usage
 _NEUTRAL: Final[Mapping[Dialect, Dialect]] = {"gemini_embeddings": "openai_embeddings"}
 _BAD_GATEWAY: Final = 502
 _GOOD: Final = 200
+_ERRORS: Final = (b'{"error"', b'{"type":"error"')
+"""How an error begins in the forms that clients read."""
+
+_SERVER_ERROR: Final = 500
+_OWN: Final = ("router_", "provider_", "gateway_")
+"""How codes of errors begin that Envoy answers with itself."""
+
 _GEMINI: Final = frozenset({"gemini", "gemini_embeddings"})
 
 
@@ -90,16 +98,23 @@ class Answering:
             neutral = restore_json(neutral, self.values, json_content=self.json_content)
         if self.request.dialect != self.neutral:
             neutral = CLIENTS[self.request.dialect].write_response(neutral, self.request.body)
+            if neutral.startswith(_ERRORS):
+                return self.told(_BAD_GATEWAY, failures.error(failures.UNREADABLE))
         return Whole(_GOOD, neutral, usage)
 
     def _failed(self, status: int, body: bytes) -> "Whole":
-        is_ours = _is_openai_error(body)  # also Envoy's own, whoever was asked
-        if self.spoken == self.request.dialect and not is_ours:
+        error = _openai_error(body)  # also Envoy's own, whoever was asked
+        server = SERVERS.get(self.spoken)
+        if error is None and server is not None:
+            seen, said = server.read_error(status, body)
+            is_bill = seen >= _SERVER_ERROR > status  # what only the operator can mend
+            if self.translates or is_bill:
+                return self.told(seen, said, retry_after(body) if self.spoken in _GEMINI else None)
+        if error is None and not self.translates:
             return Whole(status, body)
-        if self.spoken != self.neutral and not is_ours:
-            wait = retry_after(body) if self.spoken in _GEMINI else None
-            status, body = SERVERS[self.spoken].read_error(status, body)
-            return self.told(status, body, wait)
+        if self.translates and not _is_own(error):
+            status, told = failures.failure(status, (error or {}).get("message"))
+            body = failures.body(told)
         return self.told(status, body)
 
     def told(self, status: int, body: bytes, wait: int | None = None) -> "Whole":
@@ -151,13 +166,13 @@ def failure(dialect: Dialect, status: int, body: bytes) -> bytes:
     return body if client is None else client.write_error(status, body)
 
 
-def _is_openai_error(body: bytes) -> bool:
+def _openai_error(body: bytes) -> Mapping[str, object] | None:
     try:
         document = mapping(json.loads(body))
     except (ValueError, RecursionError):
-        return False
+        return None
     told = mapping((document or {}).get("error")) or {}
-    return "param" in told and isinstance(told.get("type"), str)
+    return told if "param" in told and isinstance(told.get("type"), str) else None
 
 
 def fixed(request: ChatRequest, text: str, ident: str, created: int, *, blocked: bool) -> tuple[str, bytes]:
@@ -170,3 +185,8 @@ def fixed(request: ChatRequest, text: str, ident: str, created: int, *, blocked:
         return kind, client.write_response(body, request.body)
     writer = client.stream(request.body)
     return kind, writer.feed(body) + writer.end()
+
+
+def _is_own(error: Mapping[str, object] | None) -> bool:
+    code = (error or {}).get("code")
+    return isinstance(code, str) and code.startswith(_OWN)

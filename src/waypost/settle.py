@@ -121,7 +121,8 @@ def settle(
     if dropped := leaving.dropped.get(target.key):
         own["x-waypost-dropped-params"] = ", ".join(_told(note) for note in dropped)
     spoken = leaving.spoken(target)
-    code, status, body = _replacement(status, headers.get("content-type", ""), target.endpoint)
+    kind = "" if ends else headers.get("content-type", "")  # an empty error is as good as no JSON
+    code, status, body = _replacement(status, kind, target.endpoint)
     reads = "nothing"
     if body is None:
         reads = _reads(status, headers, spoken, dialect, ends=ends)

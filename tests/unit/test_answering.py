@@ -114,6 +114,43 @@ def test_errors_are_told_in_the_clients_words() -> None:
     assert told["error"]["message"] == "Nobody."
 
 
+def test_errors_of_openais_shape_are_told_in_other_forms_without_the_providers_words() -> None:
+    limited = json.loads(error("Limit of org-canary-1234.", "tokens", "rate_limit_exceeded"))
+    found, told = whole("openai_chat", "anthropic_messages", limited, 429)
+    assert (found.status, told["error"]["type"]) == (429, "rate_limit_error")
+    assert "canary" not in told["error"]["message"]
+    wrong = json.loads(error("`n` of org-canary-1234 is out of range.", "invalid_request_error", None))
+    found, told = whole("openai_chat", "anthropic_messages", wrong, 400)
+    assert (found.status, told["error"]["type"]) == (400, "invalid_request_error")
+    assert "out of range" in told["error"]["message"]
+    assert "canary" not in told["error"]["message"]
+    found, told = whole("openai_chat", "openai_chat", limited, 429)
+    assert told == limited
+    own = json.loads(error("No provider answered in time.", "server_error", "provider_timeout"))
+    found, told = whole("openai_chat", "anthropic_messages", own, 504)
+    assert told["error"]["message"] == "No provider answered in time."
+
+
+def test_a_bill_is_no_fault_of_the_client_in_any_form() -> None:
+    unpaid = {
+        "type": "error",
+        "error": {"type": "invalid_request_error", "message": "Your credit balance is too low."},
+    }
+    for client in BODIES:
+        found, told = whole("anthropic_messages", client, unpaid, 400)
+        assert found.status == 503
+        assert "balance" not in json.dumps(told)
+
+
+@pytest.mark.parametrize("client", [client for client in BODIES if client != "openai_chat"])
+def test_what_is_no_completion_is_a_502_in_other_forms(client: Dialect) -> None:
+    for body in ([], {}, {"error": {"message": "canary"}}, {"choices": 7}):
+        found, told = whole("openai_chat", client, body)
+        assert found.status == 502
+        assert "error" in told
+        assert "canary" not in json.dumps(told)
+
+
 def test_a_wait_that_stands_in_a_body_is_told() -> None:
     info = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "17s"}
     exhausted = {"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": "m", "details": [info]}}

@@ -171,6 +171,12 @@ def test_an_answer_that_cannot_be_translated_is_an_error() -> None:
     assert settle(LEAVING, "anthropic_messages", 1, {":status": "200"} | JSON, ends=True).status == 502
 
 
+def test_an_error_without_a_body_gets_one() -> None:
+    settled = settle(LEAVING, "openai_chat", 1, {":status": "500"} | JSON, ends=True)
+    assert (settled.status, settled.code) == (500, "provider_error")
+    assert settled.body is not None
+
+
 def test_an_answer_of_envoy_before_any_attempt_passes() -> None:
     found = settled(404, 0)
     assert (found.status, found.body, found.target) == (404, None, None)
