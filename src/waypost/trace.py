@@ -11,7 +11,9 @@ from waypost.decision.engine import EXPLICIT, SEMANTIC, Rule
 from waypost.decision.explain import RuleTrace, explain
 from waypost.guards.judge import Finding
 from waypost.journey import Answer, Forward, Outcome, Refuse, considered
+from waypost.leaving import Leaving
 from waypost.mutations.mask import Masked
+from waypost.mutations.target import Target
 from waypost.needs import Failed
 from waypost.policy import Policy
 from waypost.request.chat import ChatRequest
@@ -201,6 +203,18 @@ def _edits(outcome: Forward) -> Iterator[str]:
             yield f"reasoning of {target.endpoint.name} {on}{effort}: {target.reasoning.because}"
         if target.model != target.endpoint.model:
             yield f"{target.endpoint.name} answers as {target.model}"
+        yield from _told(outcome.leaving, target)
+
+
+def _told(leaving: Leaving, target: Target) -> Iterator[str]:
+    """In which form a target is asked, where it is another than leaves, and what it is not told."""
+    name = target.endpoint.name
+    if target not in leaving.targets:
+        yield f"{name} is left out: it cannot be sent this request"
+        return
+    if (spoken := leaving.spoken(target)) != leaving.form:
+        yield f"written as {spoken} for {name}"
+    yield from (f"{name} is not told {note}" for note in leaving.dropped.get(target.key, ()))
 
 
 def _encoder(encoded: Encoded | Failed | None) -> EncoderTrace | None:

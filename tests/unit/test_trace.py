@@ -309,3 +309,23 @@ def test_every_candidate_is_told_with_its_score_or_why_it_is_out() -> None:
     refused = asks(nobody, sent("hello", stream=True), FakeEncoder())
     assert (refused.status, [each.eliminated for each in refused.candidates]) == (400, ["lacks streaming"])
     assert refused.because_chain == "no candidate can serve it: 'other' lacks streaming"
+
+
+def test_who_is_asked_in_another_form_and_what_it_is_not_told() -> None:
+    made = policy({"a": "external", "claude": "external"}, {}, [], default=route_to("claude", "a"))
+    claude = made.endpoints["claude"]
+    foreign = dataclasses.replace(claude, provider=dataclasses.replace(claude.provider, kind="anthropic"))
+    made = dataclasses.replace(made, endpoints={**made.endpoints, "claude": foreign})
+
+    def told(**fields: Any) -> tuple[str, ...]:
+        said = {"model": "auto", "messages": [{"role": "user", "content": "Hi"}], **fields}
+        request = parse(json.dumps(said).encode())
+        return trace(made, request, decide(made, request)).edits
+
+    assert told() == ("written as anthropic_messages for claude",)
+    written, dropped = told(seed=7)
+    assert (written, dropped[:25]) == (
+        "written as anthropic_messages for claude",
+        "claude is not told seed: ",
+    )
+    assert told(n=2) == ("claude is left out: it cannot be sent this request",)
