@@ -585,6 +585,29 @@ class TestChoice:
         made = self.chosen(self.among("claude", "gpt", "onprem", requires=("tools",)))
         Playbook(made, ANYTHING).ends(forwarded("claude", "gpt", "onprem", by=SEMANTIC))
 
+    def test_who_wants_to_be_left_alone_comes_behind_the_others(self) -> None:
+        for made in (
+            policy(ZONES, {}, (), default=CHAIN),
+            self.chosen(self.among(*CHAIN.endpoints, requires=("tools",))),
+        ):
+            first, second, third = CHAIN.endpoints
+            book = Playbook(made, ANYTHING).needs(Recall(None, CHAIN.endpoints))
+            told = Remembered(cooling={first: 9.0, second: 3.0})
+            outcome = book.told(told).ends(forwarded(third, second, first, by=SEMANTIC))
+            assert isinstance(outcome, Forward)
+            assert "wish of their providers" in outcome.selection.because
+
+    def test_an_optional_model_that_is_not_there_is_passed_over(self) -> None:
+        first, *others = CHAIN.endpoints
+        made = policy(ZONES, {}, (), default=replace(CHAIN, optional=frozenset({first})))
+        gone = Remembered(absent=frozenset(CHAIN.endpoints))
+        Playbook(made, ANYTHING).told(gone).ends(forwarded(*others, by=SEMANTIC))
+        Playbook(made, replace(ANYTHING, model=first)).ends(forwarded(first, by=EXPLICIT))
+
+    def test_a_chain_of_one_has_nothing_to_ask(self) -> None:
+        made = policy(ZONES, {}, (), default=route_to("gpt"))
+        Playbook(made, ANYTHING).ends(forwarded("gpt", by=SEMANTIC))
+
     def test_live_figures_are_asked_for_and_used(self) -> None:
         made = self.chosen(self.among("gpt", "claude", "onprem", method=Scored()))
         need = Recall(Choosing((), Scored()).facts(ANYTHING, None).key, ("gpt", "claude", "onprem"))

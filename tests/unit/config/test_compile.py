@@ -47,6 +47,11 @@ def test_rule_keeps_everything_that_audit_wants(tmp_path: Path) -> None:
             "closed",
         ),
         ({"endpoint": "", "endpoints": "[outside, outside-too]"}, Route(("outside", "outside-too")), "open"),
+        (
+            {"endpoint": "", "endpoints": "[{model: outside, optional: true}, outside-too]"},
+            Route(("outside", "outside-too"), optional=frozenset({"outside"})),
+            "open",
+        ),
         ({"type": "block", "endpoint": ""}, Block(), "closed"),
         ({"type": "block", "endpoint": "", "status": "451", "message": "no"}, Block(451, "no"), "closed"),
         ({"type": "respond", "endpoint": "", "message": "hello"}, Respond("hello"), "open"),
@@ -306,6 +311,8 @@ def test_revision_changes_with_how_a_provider_is_reached(tmp_path: Path, more: s
         ("w_keywords", "pii: {action: mask}\nw_keywords"),
         ("w_keywords", "prompt_guard: {enabled: true}\nw_keywords"),
         ("w_keywords", "block_style: openai\nw_keywords"),
+        ("w_keywords", "strict_parameters: true\nw_keywords"),
+        ("endpoint: inside", "endpoints: [{model: inside, optional: true}]"),
         ("    action", "    system_prompt: Be kind.\n    action"),
         ("    action", "    headers: {request: {set: {x-a: b}}}\n    action"),
         ("    action", "    parameters: {blocked: [user]}\n    action"),
@@ -332,3 +339,31 @@ def test_revision_changes_with_what_a_model_is_said_to_be(tmp_path: Path, says: 
 
 def test_policy_without_remarks(tmp_path: Path) -> None:
     assert remarks(tmp_path, rules(rule())) == []
+
+
+def test_parameters_are_refused_where_the_file_says_so(tmp_path: Path) -> None:
+    assert not loads(tmp_path, PLAIN).policy.strict
+    assert loads(tmp_path, f"strict_parameters: true\n{PLAIN}").policy.strict
+
+
+def test_somebody_must_be_there(tmp_path: Path) -> None:
+    chain = "[{model: outside, optional: true}, {model: outside-too, optional: true}]"
+    text = rules(rule("r", endpoint="", endpoints=chain))
+    assert remarks(tmp_path, text) == ["warning: every model is optional, so they are asked all the same"]
+    assert remarks(tmp_path, text.replace("outside-too, optional: true", "outside-too")) == []
+
+
+def test_a_category_may_have_optional_models(tmp_path: Path) -> None:
+    text = """
+        categories:
+          - name: math
+            model_scores: [{model: outside, score: 2, optional: true}, {model: outside-too, score: 1}]
+        """
+    action = loads(tmp_path, text).policy.rules[0].action
+    assert action == Route(("outside", "outside-too"), optional=frozenset({"outside"}))
+
+
+def test_an_endpoint_knows_how_much_it_takes(tmp_path: Path) -> None:
+    text = rules(rule("r")) + "models: {small: {provider: cloud, context_window: 9}}\n"
+    endpoints = loads(tmp_path, text).policy.endpoints
+    assert (endpoints["small"].context_window, endpoints["outside"].context_window) == (9, None)

@@ -813,6 +813,20 @@ def test_an_answer_of_envoy_says_nothing_about_anybody() -> None:
     assert talk.routing.health.snapshot(("a", "b")) == {}
 
 
+def test_who_is_over_its_limit_or_not_there_is_remembered() -> None:
+    """Also of the last attempt, whose response only this role sees."""
+    talk = Talk()
+    talk.ask("hello", "b")
+    talk.hear(response_headers(429, {"retry-after": "7"}))
+    known = talk.routing.recall(Recall(None, ("a", "b", "x")))
+    assert list(known.cooling) == ["b"]
+    assert 0 < known.cooling["b"] <= 7
+    talk = Talk()
+    talk.ask("hello", "b")
+    talk.hear(response_headers(404))
+    assert talk.routing.recall(Recall(None, ("a", "b"))).absent == {"b"}
+
+
 def test_nothing_is_remembered_of_who_has_no_conversation() -> None:
     routing = Talk().routing
     assert routing.recall(Recall(None, ("a",))) == Remembered(None, {})
