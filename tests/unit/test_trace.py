@@ -17,6 +17,7 @@ from waypost.mutations.reasoning import FAMILIES, Lora
 from waypost.mutations.shape import Shape
 from waypost.mutations.target import Use
 from waypost.mutations.tools import ToolSettings
+from waypost.needs import Remembered
 from waypost.policy import Policy
 from waypost.request.chat import ChatRequest
 from waypost.selection.base import Candidate
@@ -320,7 +321,7 @@ def test_who_is_asked_in_another_form_and_what_it_is_not_told() -> None:
     def told(**fields: Any) -> tuple[str, ...]:
         said = {"model": "auto", "messages": [{"role": "user", "content": "Hi"}], **fields}
         request = parse(json.dumps(said).encode())
-        return trace(made, request, decide(made, request)).edits
+        return trace(made, request, drive(route(made, request), lambda _: Remembered())).edits
 
     assert told() == ("written as anthropic_messages for claude",)
     written, dropped = told(seed=7)
