@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from waypost.dialects import failures
+from waypost.dialects import failures, sse
 from waypost.dialects.clients import CLIENTS
 from waypost.dialects.foreign import Reply, mapping
 from waypost.dialects.forms import Part
@@ -29,6 +29,7 @@ _GOOD: Final = 200
 _ERRORS: Final = (b'{"error"', b'{"type":"error"')
 """How an error begins in the forms that clients read."""
 
+_ERROR_MARK: Final = b'"error"'
 _SERVER_ERROR: Final = 500
 _OWN: Final = ("router_", "provider_", "gateway_")
 """How codes of errors begin that Envoy answers with itself."""
@@ -74,6 +75,8 @@ class Answering:
         parts: list[Part] = [tap]
         if self.spoken != self.neutral:
             parts.insert(0, SERVERS[self.spoken].stream(self.reply))
+        elif self.translates:
+            parts.append(Discreet())
         if self.values:
             parts.append(SseRestorer(self.values, OpenAiChatStream(json_content=self.json_content)))
         if self.request.dialect != self.neutral:
@@ -120,6 +123,24 @@ class Answering:
     def told(self, status: int, body: bytes, wait: int | None = None) -> "Whole":
         """An error of OpenAI's shape as this client reads it."""
         return Whole(status, failure(self.request.dialect, status, body), retry_after=wait)
+
+
+class Discreet:
+    """Events of OpenAI's form on their way to another one: a provider's words about its error stay behind."""
+
+    def feed(self, chunk: bytes) -> bytes:
+        """The next events, each of them whole."""
+        if _ERROR_MARK not in chunk:
+            return chunk
+        events = [(event, event.document() or {}) for event in sse.SseReader().feed(chunk)]
+        return b"".join(
+            sse.write(_told(document["error"]) if document.get("error") else event.data or b"")
+            for event, document in events
+        )
+
+    def end(self) -> bytes:
+        """Nothing was kept."""
+        return b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,3 +211,11 @@ def fixed(request: ChatRequest, text: str, ident: str, created: int, *, blocked:
 def _is_own(error: Mapping[str, object] | None) -> bool:
     code = (error or {}).get("code")
     return isinstance(code, str) and code.startswith(_OWN)
+
+
+def _told(error: object) -> bytes:
+    """An error within a stream; the gateway's own keeps its words."""
+    said = mapping(error)
+    if said is not None and _is_own(said):
+        return failures.body(dict(said))
+    return failures.body(failures.failure(_SERVER_ERROR, None)[1])

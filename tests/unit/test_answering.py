@@ -131,6 +131,28 @@ def test_errors_of_openais_shape_are_told_in_other_forms_without_the_providers_w
     assert told["error"]["message"] == "No provider answered in time."
 
 
+@pytest.mark.parametrize("client", [client for client in BODIES if client != "openai_chat"])
+def test_an_error_in_a_stream_says_nothing_of_the_provider_in_other_forms(client: Dialect) -> None:
+    chunk = {
+        "id": "c",
+        "created": 1,
+        "model": "m",
+        "choices": [{"index": 0, "delta": {"content": "an error"}}],
+    }
+    events = [chunk, {"error": {"message": "of org-canary", "type": "server_error", "code": None}}]
+    stream = answering("openai_chat", client).stream()
+    said = b"".join(stream.feed(b"data: " + json.dumps(event).encode() + b"\n\n") for event in events)
+    said += stream.end()
+    assert b"an error" in said
+    assert b"The provider failed" in said
+    assert b"canary" not in said
+    stream = answering("openai_chat", client).stream()
+    assert (
+        b"ended before it was complete"
+        in stream.feed(b"data: " + json.dumps(chunk).encode() + b"\n\n") + stream.end()
+    )
+
+
 def test_a_bill_is_no_fault_of_the_client_in_any_form() -> None:
     unpaid = {
         "type": "error",
