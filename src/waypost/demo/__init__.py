@@ -43,6 +43,9 @@ ask "What is -----BEGIN RSA PRIVATE KEY----- for?"
 # A fixed answer: no model is asked.
 ask "What are your opening hours?"
 
+# Failover: one provider is overloaded; the next one, which speaks another wire format, answers.
+ask "Write a Python function that reverses a linked list. [[fault @anthropic 529]]"
+
 # No rule claims these: each goes to the model for its kind. Travel is known from three examples.
 for question in \\
 {questions}

@@ -118,8 +118,7 @@ def refusal(error: RefusedError) -> Answer:
 def _generate(provider: DemoProvider, call: Call, model: str) -> Answer:
     body, faults = _asked(provider, call, model, streams=False)
     said = _say(provider, body, model, faults)
-    pieces = list(_pieces(said, body, TRAITS[model]))
-    parts = [part for piece in pieces for part in piece]
+    parts = [part for piece in _pieces(said, body, TRAITS[model], apart=False) for part in piece]
     return whole(_document(model, said, parts, is_last=True), (), faults)
 
 
@@ -127,7 +126,7 @@ def _stream(provider: DemoProvider, call: Call, model: str) -> Answer:
     body, faults = _asked(provider, call, model, streams=True)
     said = _say(provider, body, model, faults)
     ident = identifier("", 22)
-    pieces = list(_pieces(said, body, TRAITS[model]))
+    pieces = list(_pieces(said, body, TRAITS[model], apart=True))
     documents = [_document(model, said, parts, is_last=False, ident=ident) for parts in pieces]
     documents.append(_document(model, said, [{"text": ""}], is_last=True, ident=ident))
     failed = {"error": {"code": 503, "message": "The model is overloaded.", "status": "UNAVAILABLE"}}
@@ -182,16 +181,21 @@ def _thinks(body: Body, traits: Traits) -> bool:
     return config is not None and config.thinking_budget not in (None, 0)
 
 
-def _pieces(said: Said, body: Body, traits: Traits) -> Iterator[list[Json]]:
-    """Parts of one piece of a stream after the other; calls come whole, and all at once."""
+def _pieces(said: Said, body: Body, traits: Traits, *, apart: bool) -> Iterator[list[Json]]:
+    """Parts, word by word or not; calls come whole, and all at once."""
+    split = words if apart else _together
     thinking = body.generation_config.thinking_config if body.generation_config else None
     if thinking and thinking.include_thoughts:
-        for word in words(said.thoughts):
+        for word in split(said.thoughts):
             yield [{"text": word, "thought": True}]
-    for word in words(said.text):
+    for word in split(said.text):
         yield [{"text": word}]
     if said.calls:
         yield [_call(call, is_signed=traits.signed and n == 0) for n, call in enumerate(said.calls)]
+
+
+def _together(text: str) -> list[str]:
+    return [text] if text else []
 
 
 def _call(call: Called, *, is_signed: bool) -> Json:

@@ -16,8 +16,15 @@ def test_configuration_and_providers_agree() -> None:
     for provider in PROVIDERS:
         assert f"${{{provider.variable}:-{provider.default_port}}}" in text
         assert f"api_key: {provider.api_key}\n" in text
-    names = set(re.findall(r"provider: \w+, name: ([\w-]+)", text))
-    assert names == {model for provider in PROVIDERS for model in provider.models}
+    names = set(re.findall(r"provider: \w+, name: ([\w.-]+)", text))
+    served = {model for provider in PROVIDERS for model in provider.models}
+    assert served - names == {"gemini-2.0-flash", "gemini-embedding-001"}
+    assert names <= served
+    kinds = dict(re.findall(r"^  (\w+):\n    kind: (\w+)$", text, re.MULTILINE))
+    forms = {"vllm": "compatible", "openai_compatible": "compatible"}
+    assert {name: forms.get(kind, kind) for name, kind in kinds.items()} == {
+        p.name: p.form for p in PROVIDERS
+    }
 
 
 def test_demo_keeps_an_audit_log_of_its_own() -> None:
@@ -38,7 +45,7 @@ def test_the_tour_is_shell_and_python() -> None:
     tour = waypost.demo.tour("127.0.0.1:18801")
     _, _, shell = tour.partition("\n\n")
     subprocess.run(["bash", "-n"], input=shell, text=True, check=True)
-    assert len(re.findall(r"^ask ", shell, re.MULTILINE)) == 5
+    assert len(re.findall(r"^ask ", shell, re.MULTILINE)) == 6
     assert shell.count("http://127.0.0.1:18801/v1") == 2
     snippet = re.search(r"<<'END'\n(.*?)\nEND\n", shell, re.DOTALL)
     assert snippet
