@@ -402,7 +402,7 @@ def _thinking(
         invalid("`reasoning_effort` is none that the API knows.", "reasoning_effort")
     why = _why_not(effort, talk, family, body)
     if why:
-        notes.add("reasoning_effort", f"not sent, {why}")
+        notes.tell("reasoning_effort", f"not sent, {why}")
     if effort == "none" or (_is_forced(body) and family.thinks_unasked):
         return _unthinking(family, body, notes)
     if effort is None or why:
@@ -436,7 +436,7 @@ def _is_forced(body: dict[str, Any]) -> bool:
 
 def _unthinking(family: Family, body: dict[str, Any], notes: Notes) -> dict[str, Any]:
     if family.off == "never":
-        notes.add("reasoning_effort", "sent as low, the model always thinks")
+        notes.tell("reasoning_effort", "sent as low, the model always thinks")
         return {"output_config": {**body.get("output_config", {}), "effort": "low"}}
     return {} if family.off == "omit" else {"thinking": {"type": family.off}}
 

@@ -255,10 +255,10 @@ def _thinking(effort: object, family: Family, longest: object, notes: Notes) -> 
         _refuse(f"must be one of {', '.join(_EFFORTS)}", "reasoning_effort")
     if family.thinking == "none":
         if effort != "none":
-            notes.add("reasoning_effort", "not sent, this model does not think")
+            notes.tell("reasoning_effort", "not sent, this model does not think")
         return None
     if effort == "none" and not family.can_stop:
-        notes.add("reasoning_effort", "this model cannot stop thinking; it is to think as little as it can")
+        notes.tell("reasoning_effort", "this model cannot stop thinking; it is to think as little as it can")
     if family.thinking == "level":
         return _level(effort, family, notes)
     if effort == "none":
@@ -266,7 +266,7 @@ def _thinking(effort: object, family: Family, longest: object, notes: Notes) -> 
     budget = _BUDGETS[effort]
     if isinstance(longest, int) and budget > longest // 2:  # thoughts count: half is left for the answer
         budget = max(longest // 2, family.least_budget)
-        notes.add("reasoning_effort", "thinks less than that, for its thoughts count against max_tokens")
+        notes.tell("reasoning_effort", "thinks less than that, for its thoughts count against max_tokens")
     return {"thinkingBudget": budget, "includeThoughts": True}
 
 
@@ -277,7 +277,7 @@ def _level(effort: str, family: Family, notes: Notes) -> dict[str, object]:
     higher = (level for level in family.levels if _LEVELS.index(level) >= wanted)
     level = next(higher, family.levels[-1])
     if level != effort:
-        notes.add("reasoning_effort", f"sent as {level}")
+        notes.tell("reasoning_effort", f"sent as {level}")
     return {"thinkingLevel": level, "includeThoughts": True}
 
 

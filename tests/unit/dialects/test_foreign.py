@@ -47,6 +47,12 @@ def test_only_json_containers_are_containers() -> None:
     assert mapping([1]) is mapping("a") is sequence({}) is sequence("a") is None
 
 
+def test_a_wish_is_noted_in_strict_mode_too() -> None:
+    notes = Notes(strict=True)
+    notes.tell("reasoning_effort", "sent as low")
+    assert notes.all() == ("reasoning_effort: sent as low",)
+
+
 def test_the_model_is_the_providers_word_if_it_has_one() -> None:
     reply = Reply("auto", "id", 0)
     assert reply.model_of("claude-x") == "claude-x"
