@@ -119,6 +119,13 @@ items = st.one_of(
     ),
     some({"type": "function_call", "call_id": "a", "name": "f", "arguments": "{}"}, item_members),
     some({"type": "function_call_output", "call_id": "a", "output": texts | st.lists(parts)}, item_members),
+    some(
+        {
+            "type": "reasoning",
+            "summary": st.lists(some({"type": "summary_text", "text": texts}, {}), max_size=2),
+        },
+        {"encrypted_content": "gAAAAA==", "content": st.just([]), **item_members},
+    ),
     some({"type": "item_reference", "id": "x_1"}, {}),
 )
 responses_requests = some(

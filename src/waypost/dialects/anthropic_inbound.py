@@ -211,15 +211,22 @@ def _assistant(content: object, where: str, native: Native) -> dict[str, Any]:
                 parts.append(_part(block, place, native))
     if parts:
         message["content"] = parts
-    if text := "".join(text for block in thoughts if isinstance(text := block.get("thinking"), str)):
-        message["reasoning_content"] = text
-    if whole := thoughts_of({"thinking_blocks": thoughts}):
-        message["thinking_blocks"] = whole
-    elif thoughts:
-        native.is_mixed = True
     if calls:
         message["tool_calls"] = calls
-    return message
+    elif not parts:
+        message["content"] = ""  # not all servers take a message of nothing
+    return message | _thoughts(thoughts, native)
+
+
+def _thoughts(blocks: list[dict[str, Any]], native: Native) -> dict[str, Any]:
+    told: dict[str, Any] = {}
+    if text := "".join(text for block in blocks if isinstance(text := block.get("thinking"), str)):
+        told["reasoning_content"] = text
+    if whole := thoughts_of({"thinking_blocks": blocks}):
+        told["thinking_blocks"] = whole
+    elif blocks:
+        native.is_mixed = True
+    return told
 
 
 def _thought(block: dict[str, Any], where: str, native: Native) -> dict[str, Any]:

@@ -21,6 +21,7 @@ _ROLES: Final = ("user", "assistant", "system", "developer")
 _STATUSES: Final = ("in_progress", "completed", "incomplete")
 _PHASES: Final = ("commentary", "final_answer")
 _TEXTS: Final = ("input_text", "output_text", "text")
+_THOUGHTS: Final = ("summary_text", "reasoning_text")
 _DETAILS: Final = ("auto", "low", "high", "original")
 
 _ITEM: Final = frozenset({"type", "id", "status"})
@@ -72,9 +73,7 @@ class Conversation:
         if self._unmatched and self._native.param is None:
             where = self._unmatched
             invalid(f"`{where}` is that of no call.", f"{where}.call_id", "tool_result_unmatched")
-        return [
-            message for turn in self._turns if _is_said(turn) for message in (turn.message, *turn.results)
-        ]
+        return [message for turn in self._turns for message in (_settled(turn.message), *turn.results)]
 
     def say(self, role: str, content: str | list[dict[str, Any]]) -> None:
         """Add a message as it stands."""
@@ -160,7 +159,7 @@ class Conversation:
 
     def _thought(self, item: dict[str, Any], where: str) -> None:
         """What nobody can read of another's thought goes back to those who wrote it alone."""
-        texts = [*_texts(item, "summary", where), *_texts(item, "content", where)]
+        texts = [*self._texts(item, "summary", where), *self._texts(item, "content", where)]
         sealed = item.get("encrypted_content")
         if not isinstance(sealed, str | None):
             invalid(f"`{where}.encrypted_content` must be a string.", f"{where}.encrypted_content")
@@ -174,6 +173,19 @@ class Conversation:
             self._native.is_mixed = True
             if blocks := unseal(sealed):
                 message.setdefault("thinking_blocks", []).extend(blocks)
+
+    def _texts(self, item: Mapping[str, Any], name: str, where: str) -> Iterator[str]:
+        value = item.get(name)
+        parts = [] if value is None else sequence(value)
+        if parts is None:
+            invalid(f"`{where}.{name}` must be a list.", f"{where}.{name}")
+        for number, value in enumerate(parts):
+            place, part = f"{where}.{name}[{number}]", mapping(value) or {}
+            if not isinstance(part.get("text"), str):
+                invalid(f"`{place}` must have a `text`.", place)
+            self._native.beyond(part, ("type", "text"), place)
+            self._native.unless(part.get("type"), _THOUGHTS, f"{place}.type")
+            yield part["text"]
 
     def _content(self, content: object, where: str) -> Iterator[dict[str, Any]]:
         if isinstance(content, str):
@@ -231,25 +243,15 @@ class Conversation:
         return {"type": UNREAD}
 
 
-def _is_said(turn: _Turn) -> bool:
-    """Thoughts alone are no message: nothing came of them."""
-    message = turn.message
-    return message["role"] != "assistant" or message["content"] is not None or "tool_calls" in message
+def _settled(message: dict[str, Any]) -> dict[str, Any]:
+    """Thoughts that nothing came of stand at an empty text: not all servers take a message of nothing."""
+    return message | {"content": ""} if _is_silent(message) else message
+
+
+def _is_silent(message: Mapping[str, Any]) -> bool:
+    return message["role"] == "assistant" and message["content"] is None and "tool_calls" not in message
 
 
 def _joined(parts: list[dict[str, Any]]) -> str | list[dict[str, Any]]:
     """One text as it is: not all servers take it as a list."""
     return parts[0]["text"] if len(parts) == 1 and parts[0]["type"] == "text" else parts
-
-
-def _texts(item: Mapping[str, Any], name: str, where: str) -> Iterator[str]:
-    value = item.get(name)
-    parts = [] if value is None else sequence(value)
-    if parts is None:
-        invalid(f"`{where}.{name}` must be a list.", f"{where}.{name}")
-    for number, part in enumerate(parts):
-        text = (mapping(part) or {}).get("text")
-        if not isinstance(text, str):
-            place = f"{where}.{name}[{number}]"
-            invalid(f"`{place}` must have a `text`.", place)
-        yield text

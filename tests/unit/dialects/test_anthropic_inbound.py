@@ -392,6 +392,12 @@ def test_thoughts_of_another_provider_must_not_go_back_as_they_are() -> None:
         assert (found.is_mixed, found.native) == (is_mixed, None)
 
 
+def test_thoughts_that_came_to_nothing_stand_at_an_empty_text() -> None:
+    signed = {"type": "thinking", "thinking": "hm", "signature": "c2ln"}
+    message = read([ASK, {"role": "assistant", "content": [signed]}])["messages"][1]
+    assert (message["content"], message["thinking_blocks"]) == ("", [signed])
+
+
 def test_a_turn_without_content_stays() -> None:
     assert read([{"role": "user", "content": []}])["messages"] == [{"role": "user", "content": []}]
 

@@ -166,8 +166,11 @@ def test_thoughts_that_waypost_sealed_are_opened() -> None:
     assert native.is_mixed
 
 
-def test_thoughts_that_came_to_nothing_are_no_message() -> None:
-    assert read(USER, reasoning(encrypted_content="x"), USER) == [USER, USER]
+def test_thoughts_that_came_to_nothing_stand_at_an_empty_text() -> None:
+    silent = {"role": "assistant", "content": ""}
+    assert read(USER, reasoning(encrypted_content="x"), USER) == [USER, silent, USER]
+    thought = reasoning(summary=[{"type": "summary_text", "text": "hm"}])
+    assert read(USER, thought) == [USER, {**silent, "reasoning_content": "hm"}]
 
 
 def test_a_signature_in_an_id_is_another_providers() -> None:
