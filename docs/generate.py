@@ -17,6 +17,7 @@ from waypost.cli import cli
 from waypost.config.schema import json_schema
 from waypost.configurable import schema
 from waypost.errors import Exit
+from waypost.observe.metrics import METRICS
 from waypost.signals.base import Signal
 from waypost.signals.registry import BUILT_IN
 from waypost.transport.phases import PHASES
@@ -79,6 +80,19 @@ After this page you know every message that Envoy sends to Waypost, and what eac
 The router filter stands on the listener and has one gRPC stream per request; the upstream filter stands in
 every provider's cluster and has one per attempt. Why, and what travels between them, is told in
 [Two-level ext_proc](../explanation/two-level-ext-proc.md)."""
+
+
+METRICS_PAGE = """\
+# Metrics
+
+After this page you know every metric that `/metrics` on the admin port shows.
+
+Values of labels are names of the configuration or words of this page; what is neither counts as `other`.
+Nothing that a client sends becomes a label. Counters go on when the worker is started again, and begin anew
+with `waypost serve`; those from Envoy begin anew with Envoy.
+
+| metric | kind | labels | from | meaning |
+|---|---|---|---|---|"""
 
 
 def command_line() -> Iterator[str]:
@@ -195,6 +209,14 @@ def messages() -> Iterator[str]:
         yield f"- **Must not** {contract.must_not}."
 
 
+def metrics() -> Iterator[str]:
+    """Every metric."""
+    yield METRICS_PAGE
+    for each in METRICS:
+        labels = ", ".join(f"`{label}`" for label in each.labels)
+        yield f"| `{each.name}` | {each.kind} | {labels} | {each.source} | {_cell(each.text)} |"
+
+
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
@@ -204,6 +226,7 @@ PAGES: Mapping[str, Callable[[], Iterator[str]]] = {
     "configuration.md": configuration,
     "signals.md": signals,
     "extproc.md": messages,
+    "metrics.md": metrics,
 }
 
 
