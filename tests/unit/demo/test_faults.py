@@ -2,6 +2,7 @@
 
 import gzip
 import zlib
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -45,6 +46,11 @@ def test_no_text_is_too_odd_to_read(text: str) -> None:
 def test_every_word_is_known() -> None:
     for word in INSTEAD | WITHIN:
         assert marked(f"[[fault {word}]]", "cloud") == of(word)
+
+
+def test_every_word_is_documented() -> None:
+    page = (Path(__file__).parents[3] / "docs/how-to/try-failures.md").read_text()
+    assert {word for word in INSTEAD | WITHIN if f"`[[fault {word}]]`" not in page} == set()
 
 
 def test_without_faults_all_goes_out_as_it_is() -> None:
