@@ -63,7 +63,7 @@ def openai() -> list[bytes]:
         return event({**head, "choices": [choice], "usage": None})
 
     head = {
-        "id": "chatcmpl-CaF4hT2m9QxYw1LZbKpVnR7sUeDg",
+        "id": "chatcmpl-CaF4hT2m9QxYw1LZbKpVnR7s",
         "object": "chat.completion.chunk",
         "created": 1790000000,
         "model": "gpt-4o-mini-2024-07-18",

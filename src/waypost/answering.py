@@ -13,7 +13,7 @@ from typing import Final
 from waypost.dialects import failures, sse
 from waypost.dialects.clients import CLIENTS
 from waypost.dialects.foreign import Reply, mapping
-from waypost.dialects.forms import Part
+from waypost.dialects.forms import Part, Reader
 from waypost.dialects.gemini_errors import retry_after
 from waypost.dialects.openai_chat import completion
 from waypost.dialects.reading import NEUTRAL
@@ -21,7 +21,7 @@ from waypost.dialects.restore import OpenAiChatStream, SseRestorer, restore_json
 from waypost.dialects.servers import SERVERS
 from waypost.dialects.tap import StreamTap, body_usage
 from waypost.request.chat import ChatRequest, Dialect
-from waypost.usage import Usage
+from waypost.usage import Usage, from_openai
 
 _NEUTRAL: Final[Mapping[Dialect, Dialect]] = {"gemini_embeddings": "openai_embeddings"}
 _BAD_GATEWAY: Final = 502
@@ -72,16 +72,15 @@ class Answering:
     def stream(self) -> "Stream":
         """The way of an answer that comes in pieces."""
         tap = StreamTap(self.neutral, drop_usage=self.drops_usage)
-        parts: list[Part] = [tap]
-        if self.spoken != self.neutral:
-            parts.insert(0, SERVERS[self.spoken].stream(self.reply))
-        elif self.translates:
+        reader = SERVERS[self.spoken].stream(self.reply) if self.spoken != self.neutral else None
+        parts: list[Part] = [tap] if reader is None else [reader, tap]
+        if reader is None and self.translates:
             parts.append(Discreet())
         if self.values:
             parts.append(SseRestorer(self.values, OpenAiChatStream(json_content=self.json_content)))
         if self.request.dialect != self.neutral:
             parts.append(CLIENTS[self.request.dialect].stream(self.request.body))
-        return Stream(parts, tap)
+        return Stream(parts, tap, reader)
 
     def whole(self, status: int, body: bytes) -> "Whole":
         """An answer that came whole, or an error.
@@ -161,9 +160,16 @@ class Whole:
 class Stream:
     """The parts that a streamed answer goes through."""
 
-    def __init__(self, parts: Sequence[Part], tap: StreamTap) -> None:
+    def __init__(self, parts: Sequence[Part], tap: StreamTap, reader: Reader | None = None) -> None:
         self._parts = tuple(parts)
+        self._reader = reader
         self.tap = tap
+
+    @property
+    def usage(self) -> Usage | None:
+        """What it used as far as the provider told. Of an answer that broke off only its reader knows it."""
+        early = None if self._reader is None else from_openai(self._reader.usage)
+        return self.tap.usage or early
 
     def feed(self, chunk: bytes) -> bytes:
         """The next bytes: the same object where they pass as they came."""

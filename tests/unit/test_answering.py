@@ -240,3 +240,14 @@ def _texts(said: bytes) -> list[str]:
         choices: list[dict[str, Any]] = event.get("choices", [])
         found += [each.get("text") or (each.get("delta") or {}).get("content") or "" for each in choices]
     return found
+
+
+@pytest.mark.parametrize("client", BODIES)
+def test_what_an_answer_used_until_it_broke_off_is_known(client: Dialect) -> None:
+    raw = claude_stream()
+    stream = answering("anthropic_messages", client).stream()
+    assert stream.usage is None
+    stream.feed(raw[: raw.index(b"message_delta")])
+    assert stream.usage is not None
+    assert stream.usage.prompt_tokens == 3
+    assert stream.tap.outcome == "cut"

@@ -84,6 +84,11 @@ class StreamReader:
             "error": self._error,
         }
 
+    @property
+    def usage(self) -> dict[str, Any] | None:
+        """As OpenAI counts it; what is known so far, also of a stream that broke off."""
+        return usage_from(self._usage)
+
     def feed(self, chunk: bytes) -> bytes:
         """The next bytes of the stream."""
         return b"".join(map(self._event, self._events.feed(chunk)))
@@ -152,22 +157,12 @@ class StreamReader:
             if native.get("name") == JSON_TOOL:
                 kind = "json"
             else:
-                out += self._call(native)
+                out += self._chunk({"tool_calls": [_call(native, self._calls)]})
+                self._calls += 1
         self._block = _Block(kind if isinstance(kind, str) else "", native)
         if kind == "text":
             return out + self._say("content", native.get("text"))
         return out + (self._think(native.get("thinking")) if kind == "thinking" else "")
-
-    def _call(self, native: Mapping[str, Any]) -> str:
-        function = {"name": _string(native.get("name")), "arguments": ""}
-        call: dict[str, Any] = {
-            "index": self._calls,
-            "id": _string(native.get("id")),
-            "type": "function",
-            "function": function,
-        }
-        self._calls += 1
-        return self._chunk({"tool_calls": [call]})
 
     def _block_delta(self, document: Mapping[str, Any]) -> str:
         delta = mapping(document.get("delta")) or {}
@@ -246,12 +241,17 @@ class StreamReader:
         self._is_over = True
         end = finish_from(self._end, has_calls=self._calls > 0)
         choice: dict[str, Any] = {"index": 0, "delta": {}, "logprobs": None, **end}
-        usage = usage_from(self._usage) if self._reply.include_usage else None
+        usage = self.usage if self._reply.include_usage else None
         null = ',"usage":null' if self._reply.include_usage else ""
         out += f'{self._head},"choices":[{digits.dumps(choice)}]{null}}}\n\n'
         if usage:
             out += f'{self._head},"choices":[],"usage":{digits.dumps(usage)}}}\n\n'
         return f"{out}data: [DONE]\n\n"
+
+
+def _call(native: Mapping[str, Any], index: int) -> dict[str, Any]:
+    function = {"name": _string(native.get("name")), "arguments": ""}
+    return {"index": index, "id": _string(native.get("id")), "type": "function", "function": function}
 
 
 def _ping(_: Mapping[str, Any]) -> str:

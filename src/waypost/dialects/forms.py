@@ -22,6 +22,15 @@ class Part(Protocol):
         ...
 
 
+class Reader(Part, Protocol):
+    """The first step in the way of a foreign answer."""
+
+    @property
+    def usage(self) -> dict[str, Any] | None:
+        """As OpenAI counts it; what is known so far, also of a stream that broke off."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Inbound:
     """A client's request in the neutral form.
@@ -69,5 +78,5 @@ class ServerForm:
 
     write_request: Callable[[Mapping[str, Any], str, bool], Written]
     read_response: Callable[[bytes, Reply], bytes]
-    stream: Callable[[Reply], Part]
+    stream: Callable[[Reply], Reader]
     read_error: Callable[[int, bytes], tuple[int, bytes]]

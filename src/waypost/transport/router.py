@@ -167,9 +167,9 @@ class Router:
         """Record how a request that was sent ended; without an answer it was aborted."""
         if self._sent is None:
             return
-        settled, tap = self._settled, self._stream.tap if self._stream else None
-        charge = charge_of(self._policy, settled, tap.usage if tap else self._usage)
-        end = ended(tap)
+        settled, stream = self._settled, self._stream
+        charge = charge_of(self._policy, settled, stream.usage if stream else self._usage)
+        end = ended(stream.tap if stream else None)
         count(self._routing.metrics, self._sent.outcome.decision.rule.name, settled, charge, end)
         record = result_record(self._policy, self._request_id, settled, charge, end)
         try:

@@ -494,3 +494,13 @@ def test_there_and_back_a_stream_is_the_same() -> None:
     assert found[0]["message"]["id"] == "msg_1"
     assert found[-2]["delta"] == ended("tool_use")["delta"]
     assert found[-2]["usage"] == {"input_tokens": 10, "output_tokens": 5, "cache_read_input_tokens": 3}
+
+
+def test_usage_is_known_of_a_stream_that_broke_off() -> None:
+    reader = StreamReader(REPLY)
+    assert reader.usage is None
+    reader.feed(sse.write(json.dumps(START).encode()))
+    known = reader.usage
+    assert known is not None
+    reader.feed(sse.write(b'{"type": "message_delta", "usage": {"output_tokens": 99}}'))
+    assert reader.usage == known | {"completion_tokens": 99, "total_tokens": known["prompt_tokens"] + 99}
