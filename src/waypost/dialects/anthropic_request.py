@@ -17,7 +17,7 @@ from waypost.dialects import digits, signatures
 from waypost.dialects.anthropic_content import blocks, invalid, marked, texts
 from waypost.dialects.anthropic_models import Family, family_of
 from waypost.dialects.digits import Verbatim
-from waypost.dialects.foreign import Notes, Written, encode, mapping, sequence
+from waypost.dialects.foreign import Notes, Written, encode, mapping, says_nothing, sequence
 from waypost.errors import RequestError
 
 PATH: Final = "/messages"
@@ -40,18 +40,6 @@ _READ: Final = frozenset(
         *("safety_identifier", "response_format", "reasoning_effort", "cache_control"),
     }
 )
-_HARMLESS: Final = frozenset({"stream_options", "store", "prompt_cache_key", "prompt_cache_retention"})
-"""What says nothing about the answer, or is said by the provider anyway."""
-
-_DEFAULTS: Final[Mapping[str, tuple[object, ...]]] = {
-    "presence_penalty": (0,),
-    "frequency_penalty": (0,),
-    "logprobs": (False,),
-    "logit_bias": ({},),
-    "modalities": (["text"],),
-    "service_tier": ("auto", "default"),
-    "verbosity": ("medium",),
-}
 _JSON_HINT: Final = "Answer with one valid JSON object and nothing else: no text around it and no code fence."
 
 
@@ -87,16 +75,12 @@ def _body(document: Mapping[str, Any], model: str, notes: Notes) -> dict[str, An
     body |= _sampling(document, family, body, notes)
     body |= _rest(document, notes)
     for name, value in document.items():
-        if not _is_nothing(name, value):
+        if name not in _READ and not says_nothing(name, value):
             notes.add(name, "not sent, the API has no such parameter")
     if talk.system:
         body["system"] = talk.system
     body["messages"] = talk.turns
     return body
-
-
-def _is_nothing(name: str, value: object) -> bool:
-    return value is None or name in _READ or name in _HARMLESS or value in _DEFAULTS.get(name, ())
 
 
 # --- messages ---------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ Rule 2: nothing is lost in silence. What a provider has no word for is noted, or
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -14,6 +15,22 @@ from waypost.errors import RequestError
 
 MAX_WARNINGS: Final = 32
 """Most notes that one request carries; they travel in a response header."""
+
+_HARMLESS: Final = frozenset({"stream_options", "store", "prompt_cache_key", "prompt_cache_retention"})
+"""What says nothing about the answer, or is said by the provider anyway."""
+
+_DEFAULTS: Final[Mapping[str, tuple[object, ...]]] = {
+    "presence_penalty": (0,),
+    "frequency_penalty": (0,),
+    "logprobs": (False,),
+    "logit_bias": ({},),
+    "metadata": ({},),
+    "modalities": (["text"],),
+    "parallel_tool_calls": (True,),
+    "service_tier": ("auto", "default"),
+    "verbosity": ("medium",),
+}
+"""Values that ask for what happens anyway."""
 
 _LONGEST_NAME: Final = 200
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
@@ -95,6 +112,11 @@ class Notes:
     def all(self) -> tuple[str, ...]:
         """Each once, in order."""
         return tuple(self._notes)
+
+
+def says_nothing(name: str, value: object) -> bool:
+    """Whether a parameter may be left out without a word."""
+    return value is None or name in _HARMLESS or value in _DEFAULTS.get(name, ())
 
 
 def mapping(value: object) -> dict[str, Any] | None:

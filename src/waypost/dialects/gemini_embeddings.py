@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from waypost.dialects import digits, failures
 from waypost.dialects.failures import broken
-from waypost.dialects.foreign import Notes, Reply, Written, dump, encode, mapping, sequence
+from waypost.dialects.foreign import Notes, Reply, Written, dump, encode, mapping, says_nothing, sequence
 from waypost.dialects.gemini_errors import told
 from waypost.dialects.gemini_response import load
 from waypost.errors import RequestError
@@ -38,7 +38,7 @@ def write_request(document: Mapping[str, Any], model: str, *, strict: bool) -> W
     """
     notes = Notes(strict=strict)
     for name, value in document.items():
-        if name not in _READ and value is not None:
+        if name not in _READ and not says_nothing(name, value):
             notes.add(name, "not sent, this provider does not know it")
     _check_format(document.get("encoding_format"))
     name = model if "/" in model else f"models/{model}"

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from waypost.dialects import digits
 from waypost.dialects.digits import Digits, Verbatim
-from waypost.dialects.foreign import Notes, Written, encode, mapping, sequence
+from waypost.dialects.foreign import Notes, Written, encode, mapping, says_nothing, sequence
 from waypost.dialects.gemini_media import RESOLUTIONS
 from waypost.dialects.gemini_models import Family, family_of
 from waypost.dialects.gemini_schema import openapi
@@ -32,17 +32,6 @@ _READ: Final = frozenset(
         *("presence_penalty", "frequency_penalty", "tools", "tool_choice", "reasoning_effort"),
     }
 )
-_MEANS_NOTHING: Final[Mapping[str, tuple[object, ...]]] = {
-    "parallel_tool_calls": (True,),
-    "store": (False,),
-    "modalities": (["text"],),
-    "service_tier": ("auto", "default"),
-    "logit_bias": ({},),
-    "metadata": ({},),
-    "verbosity": ("medium",),
-}
-"""Values that ask for what happens anyway."""
-
 _BUDGETS: Final = {
     "minimal": 1024,
     "low": 1024,
@@ -72,8 +61,8 @@ def write_request(document: Mapping[str, Any], model: str, *, strict: bool) -> W
     """
     notes = Notes(strict=strict)
     family = family_of(model)
-    for name in document:
-        if name not in _READ and document[name] is not None and not _means_nothing(name, document[name]):
+    for name, value in document.items():
+        if name not in _READ and not says_nothing(name, value):
             _refuse_old(name)
             notes.add(name, "not sent, this provider does not know it")
     talk = Conversation(notes, is_signed=family.is_signed)
@@ -91,10 +80,6 @@ def _path(model: str, stream: object) -> str:
     name = model if "/" in model else f"models/{model}"
     method = "streamGenerateContent?alt=sse" if stream is True else "generateContent"
     return f"/{quote(name, safe='/')}:{method}"
-
-
-def _means_nothing(name: str, value: object) -> bool:
-    return value in _MEANS_NOTHING.get(name, ())
 
 
 def _refuse_old(name: str) -> None:

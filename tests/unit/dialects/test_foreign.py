@@ -2,7 +2,7 @@
 
 import pytest
 
-from waypost.dialects.foreign import MAX_WARNINGS, Notes, Reply, dump, encode, mapping, sequence
+from waypost.dialects.foreign import MAX_WARNINGS, Notes, Reply, dump, encode, mapping, says_nothing, sequence
 from waypost.errors import RequestError
 
 
@@ -57,3 +57,22 @@ def test_the_model_is_the_providers_word_if_it_has_one() -> None:
     reply = Reply("auto", "id", 0)
     assert reply.model_of("claude-x") == "claude-x"
     assert [reply.model_of(named) for named in (None, "", 7, [], "x" * 10_000)] == ["auto"] * 5
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("anything", None, True),
+        ("store", True, True),
+        ("stream_options", {"include_usage": True}, True),
+        ("presence_penalty", 0.0, True),
+        ("presence_penalty", 0.1, False),
+        ("modalities", ["text"], True),
+        ("modalities", ["text", "audio"], False),
+        ("logit_bias", {}, True),
+        ("seed", 0, False),
+        ("verbosity", [[]], False),
+    ],
+)
+def test_what_may_be_left_out_without_a_word(name: str, value: object, expected: object) -> None:
+    assert says_nothing(name, value) is expected
