@@ -209,6 +209,7 @@ _ABSENT: Final = "\0absent"
 _ALARM: Final = "\0alarm"
 """In the place of a model, whose name holds no such character."""
 
+_BUSY: Final = frozenset({HTTPStatus.SERVICE_UNAVAILABLE, 529})
 _REFUSED: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 
@@ -222,4 +223,6 @@ def _rest(status: int, wait: float | None, reason: Reason | None) -> tuple[float
         return math.inf, False
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return LIMITED_SECONDS if wait is None else wait, False
+    if status in _BUSY and wait is not None:
+        return wait, False
     return None

@@ -115,6 +115,7 @@ def test_limits_are_of_a_model_and_refusals_of_the_key(keys: Keys) -> None:
         (400, "credential", MOST_SECONDS),
         (429, "quota", MOST_SECONDS),
         (400, "context", 0),
+        (408, None, 0),
         (200, None, 0),
         (400, None, 0),
         (500, None, 0),
@@ -124,6 +125,15 @@ def test_what_is_held_against_a_key(keys: Keys, status: int, reason: Reason | No
     one, other = at("p", "one"), at("p", "one", model="other")
     keys.told(one, status, 2.0, reason=reason)
     assert keys.cooling(other.endpoint) == seconds
+
+
+@pytest.mark.parametrize("status", [503, 529])
+def test_a_busy_provider_is_left_alone_where_it_says_for_how_long(keys: Keys, status: int) -> None:
+    one = at("p", "one")
+    keys.told(one, status)
+    assert keys.cooling(one.endpoint) == 0
+    keys.told(one, status, 4.0)
+    assert keys.cooling(one.endpoint) == 4
 
 
 def test_a_provider_without_keys_is_left_alone_as_a_whole(keys: Keys) -> None:
