@@ -205,7 +205,7 @@ def attempt(hops: Hops, cluster: str, headers: Mapping[str, str]) -> Attempt:
     written = None if provider.speaks(form.dialect) else provider.foreign(form.dialect)
     if written not in SERVERS and not provider.speaks(form.dialect):
         raise ProtocolError(f"endpoint {endpoint.name!r} cannot be told what is in form {form.dialect!r}")
-    named = (hops.targets.get(headers.get(header, "")) for header in HOPS[number:])
+    named = (hops.targets.get(headers[header]) for header in HOPS[number:] if header in headers)
     return Attempt(
         number=number,
         target=target,
