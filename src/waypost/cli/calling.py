@@ -8,6 +8,7 @@ from typing import Final
 from waypost.cli.examine import Finding
 from waypost.config.document import parse
 from waypost.config.load import Loaded
+from waypost.decision.engine import Route
 from waypost.envoy.roots import find_ca_file
 from waypost.probe.run import Probe
 from waypost.probe.wire import Patience
@@ -22,7 +23,9 @@ def call(loaded: Loaded, names: Sequence[str]) -> Iterator[Finding]:
     """Ask providers; none named = all."""
     limits = loaded.settings.timeouts
     patience = Patience(limits.connect_seconds, min(limits.idle_seconds, MOST_SECONDS))
-    probe = Probe(find_ca_file(), patience, _named(loaded))
+    routes = [rule.action for rule in loaded.policy.rules if isinstance(rule.action, Route)]
+    optional = frozenset[str]().union(*(route.optional for route in routes))
+    probe = Probe(find_ca_file(), patience, _named(loaded), optional)
     for check in asyncio.run(_all(probe, loaded, names)):
         yield Finding(check.name, check.status, check.found, check.fix, check.figures)
 

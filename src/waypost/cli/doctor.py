@@ -59,6 +59,7 @@ def _ask(config: tuple[str, ...], names: tuple[str, ...]) -> Iterator[Finding]:
     if unknown:
         known = ", ".join(loaded.policy.providers) or "none"
         raise click.UsageError(f"no provider is named {unknown[0]!r}; there are: {known}")
+    click.echo(f"asking {', '.join(names or loaded.policy.providers)}", err=True)  # silence may be long
     return call(loaded, names)
 
 

@@ -29,11 +29,13 @@ class Probe:
         ca_file: PEM bundle of whom to trust where a provider names none.
         patience: seconds.
         named: what the operator calls a key: its variable or its file; empty = it stands in the file.
+        optional: endpoints that need not be there.
     """
 
     ca_file: str
     patience: Patience
     named: Callable[[Credential], str]
+    optional: frozenset[str] = frozenset()
 
     async def provider(self, provider: Provider, endpoints: Sequence[Endpoint]) -> list[Check]:
         """Check one provider; costs as many short answers as it has models and keys."""
@@ -52,10 +54,10 @@ class Probe:
         usable = [key for _, key in keys if answers[key].answer.status not in _REFUSED]
         if usable:
             first = answers[usable[0]]
-            checks.append(await _about_model(line, endpoints[0], usable[0], first))
+            checks.append(await self._about_model(line, endpoints[0], usable[0], first))
             for endpoint in endpoints[1:]:
                 asked = await _model(line, endpoint, usable[0])
-                checks.append(await _about_model(line, endpoint, usable[0], asked))
+                checks.append(await self._about_model(line, endpoint, usable[0], asked))
         return checks
 
     async def _reach(self, provider: Provider, checks: list[Check]) -> Line | None:
@@ -89,6 +91,27 @@ class Probe:
                 fix = "let this user read it; it must hold the key alone"
                 checks.append(Check(f"{provider.name} key", "fail", f"{label} cannot be used", fix))
         return found if given else [("", None)]
+
+    async def _about_model(self, line: Line, endpoint: Endpoint, key: str | None, asked: "_Asked") -> Check:
+        provider, name = line.provider, f"{line.provider.name} {endpoint.name}"
+        if asked.call is None:
+            told = f"kind {provider.kind!r} is asked nothing that this check knows"
+            return Check(name, "warn", told, "ask it through `waypost serve`")
+        if asked.fault is not None:
+            return Check(name, "fail", *words.fault(line, asked.fault))
+        if asked.answer.status == HTTPStatus.NOT_FOUND:
+            listed = await _listed(line, key)
+            weight = "warn" if endpoint.name in self.optional else "fail"
+            return Check(name, weight, *words.unknown_model(provider, endpoint, asked.call.path, listed))
+        status, found, fix = words.model(provider, endpoint, asked.answer)
+        figures: Mapping[str, object] = {
+            "model": endpoint.model,
+            "form": asked.call.written,
+            "status": asked.answer.status,
+            "ms": asked.milliseconds,
+        }
+        told = f"{found} in {asked.milliseconds:.0f} ms ({asked.call.written})" if status == "ok" else found
+        return Check(name, status, told, fix, figures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,27 +175,6 @@ def _about_key(provider: Provider, asked: _Asked, label: str, count: int) -> lis
     if not label or not status or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return []  # nobody asked for it, or nobody knows
     return [Check(name, "ok", f"{label} is accepted", figures={"keys": count})]
-
-
-async def _about_model(line: Line, endpoint: Endpoint, key: str | None, asked: _Asked) -> Check:
-    provider, name = line.provider, f"{line.provider.name} {endpoint.name}"
-    if asked.call is None:
-        told = f"kind {provider.kind!r} is asked nothing that this check knows"
-        return Check(name, "warn", told, "ask it through `waypost serve`")
-    if asked.fault is not None:
-        return Check(name, "fail", *words.fault(line, asked.fault))
-    if asked.answer.status == HTTPStatus.NOT_FOUND:
-        listed = await _listed(line, key)
-        return Check(name, "fail", *words.unknown_model(provider, endpoint, asked.call.path, listed))
-    status, found, fix = words.model(provider, endpoint, asked.answer)
-    figures: Mapping[str, object] = {
-        "model": endpoint.model,
-        "form": asked.call.written,
-        "status": asked.answer.status,
-        "ms": asked.milliseconds,
-    }
-    told = f"{found} in {asked.milliseconds:.0f} ms ({asked.call.written})" if status == "ok" else found
-    return Check(name, status, told, fix, figures)
 
 
 async def _listed(line: Line, key: str | None) -> Sequence[str] | None:

@@ -63,3 +63,14 @@ def test_a_key_is_called_by_its_variable(tmp_path: Path, monkeypatch: Any) -> No
         "SECOND_KEY is refused (401)",
         "key 2 of 2 is refused (401)",
     ]
+
+
+def test_what_a_rule_calls_optional_need_not_be_there(tmp_path: Path, monkeypatch: Any) -> None:
+    rule = {
+        "name": "both",
+        "conditions": [{"type": "keyword_match", "keywords": ["anything"]}],
+        "action": {"type": "route", "endpoints": ["m0", {"model": "m1", "optional": True}]},
+    }
+    findings = called(tmp_path, monkeypatch, lambda _: (404, error("model_not_found")), routing_rules=[rule])
+    told = {finding.name: finding.status for finding in findings}
+    assert (told["one m0"], told["two m1"]) == ("fail", "warn")

@@ -163,6 +163,12 @@ def test_an_unknown_model_is_told_with_its_neighbours() -> None:
     assert asked[-1].headers["authorization"] == f"Bearer {KEY}"
 
 
+def test_a_model_that_need_not_be_there_is_a_warning() -> None:
+    probe = replace(PROBE, optional=frozenset({"l-m"}))
+    checks, _ = check(lambda _: (404, error("model_not_found")), models=("m", "n"), probe=probe)
+    assert statuses(checks)[-2:] == [("p l-m", "warn"), ("p l-n", "fail")]
+
+
 def test_a_path_that_serves_nothing_is_not_blamed_on_the_model() -> None:
     checks, _ = check(lambda _: (404, b"<html>not here"))
     assert "or the path /v1/chat/completions is unknown (404)" in checks[-1].found
