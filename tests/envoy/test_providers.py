@@ -196,6 +196,8 @@ def test_an_address_that_keeps_failing_is_left_alone_and_the_other_one_is_not(be
     assert len(bench["two"].requests) < 20
     counted = bench.gateway.stats("outlier_detection.ejections_active")
     assert sum(n for name, n in counted.items() if "mixed" in name) == 1
+    attempts = [bench.gateway.ask("hello", "mixed").header("x-waypost-attempts") for _ in range(20)]
+    assert set(attempts) == {"1"}, "nothing is sent to the host that stands in for a provider without any"
 
 
 def test_a_name_is_looked_up(bench: Bench) -> None:

@@ -154,7 +154,7 @@ class ProviderPlace:
     """For `azure_openai`: requests go to paths by deployment, with this version. Default: to `/openai/v1`."""
 
     paths: ProviderPaths = ProviderPaths()
-    """Paths that are not the usual ones."""
+    """Paths that are not the usual ones. One that is named says too that its form is spoken there."""
 
     tls: ProviderTls = ProviderTls()
     """For https: authorities, certificate and name of one's own."""
@@ -671,6 +671,10 @@ class Document:
 
     default_model: Text | None = None
     """Model for requests that no rule claims. Default: the only model, where there is one only."""
+
+    fallbacks: Annotated[tuple[Text, ...], Field(max_length=MAX_CHAIN - 1)] = ()
+    """Models that are tried in this order when all candidates of a rule or category have failed, as far as
+    its boundary lets them. Where the client named a model, nobody else is tried."""
 
     auto_model_names: Annotated[tuple[Name, ...], Field(min_length=1)] = ("auto", "MoM")
     """Model names that ask for routing."""
