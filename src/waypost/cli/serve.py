@@ -40,7 +40,7 @@ from waypost.policy import Policy
 @click.command(context_settings=HELP)
 @config_option
 @click.option(
-    "--demo", is_flag=True, help="Three providers on loopback and a configuration to try; no keys needed."
+    "--demo", is_flag=True, help="Five providers on loopback and a configuration to try; no keys needed."
 )
 @click.option("--envoy-binary", metavar="FILE", help="An Envoy of your own.  [default: the packaged one]")
 @click.option(
