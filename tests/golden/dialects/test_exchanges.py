@@ -1,8 +1,8 @@
 """Recorded exchanges with providers: for each row of what is translated, what is sent and what comes of it.
 
-A file is a row, its exchanges are its cases. `ask`, `answers`, `streams` and `fails` are written by hand, what
-stands under `written`, `read`, `told` and `failed` is recorded. `WAYPOST_GOLDEN=write` records it again; what
-changed is to be reviewed as a diff.
+A file is a row, its exchanges are its cases. `ask`, `answers`, `streams` and `fails` are written by hand;
+what stands under `written`, `read`, `told` and `failed` is recorded. `WAYPOST_GOLDEN=write` records it again,
+and what changed is to be reviewed as a diff.
 """
 
 import json
