@@ -184,12 +184,14 @@ def _send(
 ) -> Generator[Ask[Any], Any, Outcome]:
     """Learn what is still open, choose who gets it, hear the guards of each, and shape what leaves."""
     shape = policy.shape(decision.rule)
-    checks = {name: policy.checks(decision.rule, policy.endpoints[name]) for name in chosen.endpoints}
+    behind = _behind(policy, request, chosen)
+    asked = (*(policy.endpoints[name] for name in chosen.endpoints), *behind)
+    checks = {e.name: policy.checks(decision.rule, e) for e in asked}
     spare = _spare(policy, chosen, checks)
     checks |= {e.name: policy.checks(decision.rule, e) for e in spare}
     tools = wanted_tools(shape, request)
     seen = yield from learn(policy, request, decision.rule, checks, tools, seen)
-    selection, key = yield from _select(policy, request, chosen, decision.rule, seen)
+    selection, key = yield from _select(policy, request, chosen, decision.rule, seen, behind)
     if not selection.chain:
         return _nobody(policy, selection, decision, seen)
     ruling = _ruling(policy, selection, spare, checks, seen)
@@ -222,6 +224,14 @@ def _send(
     )
 
 
+def _behind(policy: Policy, request: ChatRequest, chosen: Route) -> tuple[Endpoint, ...]:
+    """Who is tried when all candidates have failed: the fallbacks, but not for a model the client named."""
+    if _explicit(policy, request) is not None:
+        return ()
+    others = (policy.endpoints[name] for name in policy.fallbacks if name not in chosen.endpoints)
+    return within(others, chosen.boundary)
+
+
 def _cosines(tools: Wanted, seen: Seen) -> Sequence[float] | None:
     """How near the request is to each tool; None = the encoder did not say: tools are enrichment."""
     if tools.examples is None or not isinstance(seen.encoded, Encoded):
@@ -247,18 +257,22 @@ def _target(policy: Policy, request: ChatRequest, rule: Rule, endpoint: Endpoint
 
 
 def _select(
-    policy: Policy, request: ChatRequest, chosen: Route, rule: Rule, seen: Seen
+    policy: Policy, request: ChatRequest, chosen: Route, rule: Rule, seen: Seen, behind: Sequence[Endpoint]
 ) -> Generator[Ask[Any], Any, tuple[Selection, str | None]]:
-    """The chain, and the key of the conversation where it matters who served it."""
+    """The chain with those behind it, and the key of the conversation where it matters who served it."""
+    names = (*chosen.endpoints, *(endpoint.name for endpoint in behind))
     choosing = policy.choices.get(rule.key)
     if not isinstance(rule.action, Route) or chosen.endpoints != rule.action.endpoints:
         choosing = None  # somebody else's choice: the client's, or a zone's
     facts = choosing.facts(request, _hard(seen)) if choosing else Facts()
     told = Remembered()
-    if (choosing and choosing.remembers) or len(chosen.endpoints) > 1:
-        told = yield from Recall(facts.key, chosen.endpoints)
+    if (choosing and choosing.remembers) or len(names) > 1:
+        told = yield from Recall(facts.key, names)
         facts = replace(facts, kept=told.kept, live=told.live)
     selection = choosing.select(facts, chosen.boundary) if choosing else static(chosen, policy.endpoints)
+    if behind and selection.chain:
+        because = f"{selection.because}; then the fallbacks {', '.join(e.name for e in behind)}"
+        selection = replace(selection, chain=(*selection.chain, *behind), because=because)
     key = facts.key if choosing and choosing.sticky else None
     return ready(selection, chosen.optional, told.cooling, told.absent), key
 

@@ -60,6 +60,8 @@ class Policy:
         reads: heads of the encoder that any shape or choice reads.
         adapters: endpoint and adapter by the name that clients may ask for.
         costs: what answers cost, and whom it is told.
+        fallbacks: endpoints behind every chain, as far as its boundary lets them; not where the client named
+            its model.
         strict: a parameter that a provider cannot take is refused, not left out.
     """
 
@@ -84,6 +86,7 @@ class Policy:
     adapters: Mapping[str, tuple[str, Lora]] = field(default_factory=dict[str, tuple[str, Lora]])
     costs: Costs = field(default_factory=Costs)
     strict: bool = False
+    fallbacks: tuple[str, ...] = ()
 
     def checks(self, rule: Rule, endpoint: Endpoint) -> tuple[Check, ...]:
         """The guards of an endpoint for requests that a rule decides."""

@@ -87,9 +87,11 @@ def random_policies(draw: st.DrawFn) -> Policy:
     """Any policy the compiler could make, and some it would refuse: endpoints outside their boundary."""
     signals: Mapping[str, Signal] = draw(signal_tables())
     default = draw(routes | st.just(Respond("no rule matched")))
-    return policies.policy(
+    made = policies.policy(
         ENDPOINTS, signals, draw(rule_lists()), default=default, unscannable=draw(unscannables)
     )
+    fallbacks = draw(st.lists(st.sampled_from(tuple(ENDPOINTS)), unique=True, max_size=2))
+    return replace(made, fallbacks=tuple(fallbacks))
 
 
 requests: st.SearchStrategy[ChatRequest] = st.builds(

@@ -608,6 +608,24 @@ class TestChoice:
         made = policy(ZONES, {}, (), default=route_to("gpt"))
         Playbook(made, ANYTHING).ends(forwarded("gpt", by=SEMANTIC))
 
+    def test_fallbacks_come_behind_whatever_the_rule_says(self) -> None:
+        made = replace(policy(ZONES, {}, (), default=route_to("gpt")), fallbacks=("onprem", "gpt", "claude"))
+        book = Playbook(made, ANYTHING).needs(Recall(None, ("gpt", "onprem", "claude"))).told(Remembered())
+        outcome = book.ends(forwarded("gpt", "onprem", "claude", by=SEMANTIC))
+        assert isinstance(outcome, Forward)
+        assert outcome.selection.because == "order of the rule; then the fallbacks onprem, claude"
+        tired = Playbook(made, ANYTHING).told(Remembered(cooling={"gpt": 9.0}))
+        tired.ends(forwarded("onprem", "claude", "gpt", by=SEMANTIC))
+
+    def test_fallbacks_never_leave_the_boundary_and_are_none_of_a_named_model(self) -> None:
+        inside = policy(ZONES, {}, (), default=route_to("onprem", inside="internal"))
+        made = replace(inside, fallbacks=("gpt", "spare", "claude"))
+        book = Playbook(made, ANYTHING).told(Remembered())
+        book.ends(
+            forwarded("onprem", *(n for n in made.fallbacks if ZONES.get(n) == "internal"), by=SEMANTIC)
+        )
+        Playbook(made, replace(ANYTHING, model="gpt")).ends(forwarded("gpt", by=EXPLICIT))
+
     def test_live_figures_are_asked_for_and_used(self) -> None:
         made = self.chosen(self.among("gpt", "claude", "onprem", method=Scored()))
         need = Recall(Choosing((), Scored()).facts(ANYTHING, None).key, ("gpt", "claude", "onprem"))

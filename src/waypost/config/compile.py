@@ -65,6 +65,7 @@ def compile_policy(document: schema.Document, book: Book, conditions: Conditions
         families=shapes.families,
         adapters=shapes.adapters,
         costs=costs(document, book),
+        fallbacks=_fallbacks(document.fallbacks, book),
         strict=document.strict_parameters,
     )
     if findings.failed:
@@ -205,6 +206,17 @@ def _default(written: str | None, book: Book) -> Rule:
     return Rule(SEMANTIC, All(()), Route(names, book.boundary(names, None, ("default_model",))))
 
 
+def _fallbacks(written: Sequence[str], book: Book) -> tuple[str, ...]:
+    found: list[str] = []
+    for n, each in enumerate(written):
+        name = book.resolve(each, ("fallbacks", n))
+        if name in found:
+            book.findings.error(("fallbacks", n), f"{name!r} is listed twice", "remove it")
+        elif name is not None:
+            found.append(name)
+    return tuple(found)
+
+
 def _first(rule: Rule) -> str | None:
     """The endpoint of the default rule."""
     return next(iter(rule.action.endpoints), None) if isinstance(rule.action, Route) else None
@@ -268,6 +280,7 @@ def _revision(policy: Policy, lists: Lists) -> str:
         "costs": _values(policy.costs),
         "families": {name: _values(family) for name, family in policy.families.items()},
         "strict": policy.strict,
+        "fallbacks": policy.fallbacks,
     }
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=_plain)
     return hashlib.sha256(text.encode()).hexdigest()

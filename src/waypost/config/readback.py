@@ -19,7 +19,10 @@ _SCOPES: Final[Mapping[str, str]] = {
 
 def read_back(policy: Policy) -> list[str]:
     """One sentence or more for each rule, in the order they decide; the last is for what no rule claims."""
-    return [f"{number}. {_rule(rule, policy)}" for number, rule in enumerate(policy.rules, 1)]
+    told = [f"{number}. {_rule(rule, policy)}" for number, rule in enumerate(policy.rules, 1)]
+    if policy.fallbacks:
+        told.append(f"If all of them fail, as far as the boundary lets them: {', '.join(policy.fallbacks)}.")
+    return told
 
 
 _DONE: Final[Mapping[str, str]] = {

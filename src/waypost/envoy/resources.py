@@ -146,7 +146,8 @@ def longest_chain(policies: Sequence[Policy]) -> int:
         lengths += (attempts([endpoint]) for endpoint in every)  # a client may name any of them
         for rule in policy.rules:
             if isinstance(rule.action, Route):
-                endpoints = (policy.endpoints[name] for name in rule.action.endpoints)
+                names = dict.fromkeys((*rule.action.endpoints, *policy.fallbacks))
+                endpoints = (policy.endpoints[name] for name in names)
                 lengths.append(attempts(within(endpoints, rule.action.boundary)))
         if policy.unscannable.action == "reroute":
             lengths.append(attempts(e for e in every if e.zone == policy.unscannable.zone))

@@ -201,3 +201,13 @@ def test_a_deadline_that_envoy_does_not_wait_for_is_remarked(tmp_path: Path) -> 
     assert remarks(tmp_path, "encoder: {deadline_seconds: 9}\n") == []
     (remark,) = remarks(tmp_path, "encoder: {deadline_seconds: 10}\n")
     assert remark.startswith("warning: Envoy waits 10 s for an answer")
+
+
+def test_fallbacks_are_models_named_once(tmp_path: Path) -> None:
+    assert loads(tmp_path, "fallbacks: [outside-too, inside]").policy.fallbacks == ("outside-too", "inside")
+    told = [problem.message for problem in problems(tmp_path, "fallbacks: [inside, nobody, inside]\n")]
+    assert told == ["endpoint 'nobody' is not a model", "'inside' is listed twice"]
+    revisions = {
+        loads(tmp_path, text).policy.revision for text in ("", "fallbacks: [inside]", "fallbacks: []")
+    }
+    assert len(revisions) == 2
