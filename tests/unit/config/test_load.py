@@ -208,6 +208,7 @@ def test_fallbacks_are_models_named_once(tmp_path: Path) -> None:
     told = [problem.message for problem in problems(tmp_path, "fallbacks: [inside, nobody, inside]\n")]
     assert told == ["endpoint 'nobody' is not a model", "'inside' is listed twice"]
     revisions = {
-        loads(tmp_path, text).policy.revision for text in ("", "fallbacks: [inside]", "fallbacks: []")
+        loads(tmp_path, text).policy.revision
+        for text in ("costs: {}", "fallbacks: [inside]", "fallbacks: []")
     }
     assert len(revisions) == 2
