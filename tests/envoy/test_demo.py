@@ -60,6 +60,7 @@ EXPECTED = (
     ("200 OK", "search-desk", "data: [DONE]"),
     ("403 Forbidden", "no-private-keys", "The request holds a private key."),
     ("200 OK", "opening-hours", "We are open Monday to Friday"),
+    ("200 OK", "semantic_classification", "gemini-3-pro at the demo provider 'gemini'"),
 )
 
 
@@ -73,7 +74,7 @@ def test_each_question_works_as_printed(
     status, decision, text = expected
     assert output.startswith(f"HTTP/1.1 {status}")
     assert f"x-waypost-decision: {decision}" in output
-    assert "x-waypost-category" not in output
+    assert ("x-waypost-category: code" in output) is (decision == "semantic_classification")
     assert text in output
 
 

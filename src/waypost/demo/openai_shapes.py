@@ -381,7 +381,8 @@ def _check_part(part: object, param: str) -> None:
 
 
 def _is_object(text: str) -> bool:
+    """Nothing at all stands for no arguments."""
     try:
-        return isinstance(json.loads(text), dict)
+        return isinstance(json.loads(text or "{}"), dict)
     except (ValueError, RecursionError):
         return False

@@ -110,6 +110,8 @@ def test_servers_of_open_models_read_arguments() -> None:
     messages = [USER, {**CALLED, "tool_calls": [call]}, RESULT]
     assert chat(CLOUD, messages=messages).status == 200
     assert error(chat(ONPREM, messages=messages)) == (400, "messages[1].tool_calls")
+    call["function"]["arguments"] = ""
+    assert chat(ONPREM, messages=messages).status == 200
 
 
 @pytest.mark.parametrize("where", ["tools", "response_format"])
