@@ -332,7 +332,8 @@ def _allowed(
 ) -> tuple[list[dict[str, Any]], dict[str, Any]] | None:
     allowed = mapping(value.get("allowed_tools")) or {}
     items = [mapping(item) or {} for item in sequence(allowed.get("tools")) or ()]
-    names = [(mapping(item.get("function")) or {}).get("name") for item in items]
+    found = [(mapping(item.get("function")) or {}).get("name") for item in items]
+    names = {name for name in found if isinstance(name, str)}
     left = [tool for tool in tools if tool["name"] in names]
     kinds = {"auto": "auto", "required": "any"}
     mode = allowed.get("mode")

@@ -32,6 +32,9 @@ from waypost.dialects.failures import ENDED_EARLY, error
 from waypost.dialects.foreign import Reply, encode, mapping, sequence
 from waypost.dialects.sse import Event, SseReader
 
+MAX_CALLS: Final = 1024
+"""Most calls of functions in one answer."""
+
 _STRUCTURE: Final = re.compile(r'["\\{}\[\]]')
 
 
@@ -46,6 +49,7 @@ class _Block:
         kind: its type; `json` = the call that stands for an answer in JSON.
         native: as it began.
         text: of thoughts, kept to go out once more with their signature.
+        size: of both.
         is_begun: there was something of a call's arguments.
     """
 
@@ -53,8 +57,17 @@ class _Block:
     native: Mapping[str, Any]
     text: list[str] = field(default_factory=list[str])
     size: int = 0
-    signature: str = ""
+    signature: list[str] = field(default_factory=list[str])
     is_begun: bool = False
+
+    def keep(self, pieces: list[str], text: str) -> None:
+        """Keep a piece of a thought or its signature; of one that is too long nothing is kept."""
+        self.size += len(text)
+        if self.size > sse.MAX_EVENT:
+            self.text.clear()
+            self.signature.clear()
+        else:
+            pieces.append(text)
 
 
 class StreamReader:
@@ -172,7 +185,7 @@ class StreamReader:
             case "thinking_delta":
                 return self._think(delta.get("thinking"))
             case "signature_delta" if self._block:
-                self._block.signature += _string(delta.get("signature"))
+                self._block.keep(self._block.signature, _string(delta.get("signature")))
                 return ""
             case "input_json_delta":
                 return self._argue(_string(delta.get("partial_json")))
@@ -184,11 +197,7 @@ class StreamReader:
 
     def _think(self, text: object) -> str:
         if self._block and isinstance(text, str):
-            self._block.size += len(text)
-            if self._block.size > sse.MAX_EVENT:
-                self._block.text.clear()
-            else:
-                self._block.text.append(text)
+            self._block.keep(self._block.text, text)
         return self._say("reasoning_content", text)
 
     def _argue(self, text: str) -> str:
@@ -216,7 +225,7 @@ class StreamReader:
             thought = {
                 "type": "thinking",
                 "thinking": "".join(block.text),
-                "signature": block.signature or block.native.get("signature"),
+                "signature": "".join(block.signature) or block.native.get("signature"),
             }
             return self._thoughts(thought) if block.size <= sse.MAX_EVENT else ""
         return self._thoughts(block.native) if block.kind == "redacted_thinking" else ""
@@ -442,6 +451,8 @@ class StreamWriter:
             number = len(self._calls) if item.get("id") else max(0, len(self._calls) - 1)
         call = self._calls.get(number)
         if call is None:
+            if len(self._calls) == MAX_CALLS:
+                raise ValueError("too many calls")
             call = _Call(_string(item.get("id")), _string(function.get("name")))
             self._calls[number] = call
         text = _string(function.get("arguments"))

@@ -282,7 +282,8 @@ def _tools(document: Mapping[str, Any], family: Family, notes: Notes) -> dict[st
     if not found:
         return {}
     if is_filter:
-        found = [tool for tool in found if tool["name"] in (names or ())]
+        wanted = frozenset(names or ())
+        found = [tool for tool in found if tool["name"] in wanted]
         names = None
     out: dict[str, object] = {"tools": [{"functionDeclarations": found}]}
     if mode:

@@ -28,7 +28,7 @@ EVENTS: dict[str, TypeAdapter[Any]] = {
     "anthropic_messages": TypeAdapter(anthropic.RawMessageStreamEvent),
     "openai_responses": TypeAdapter(ResponseStreamEvent),
 }
-"""Completions have one type for answers and chunks, which forbids what the API sends: no reason to stop yet."""
+"""Completions have one type for answers and chunks; it forbids what the API sends, no finish reason yet."""
 
 ANSWERS: dict[str, TypeAdapter[Any]] = {
     "anthropic_messages": TypeAdapter(anthropic.Message),

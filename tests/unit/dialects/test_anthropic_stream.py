@@ -7,7 +7,7 @@ import pytest
 
 from waypost.dialects import sse
 from waypost.dialects.anthropic_request import JSON_TOOL
-from waypost.dialects.anthropic_stream import StreamReader, StreamWriter
+from waypost.dialects.anthropic_stream import MAX_CALLS, StreamReader, StreamWriter
 from waypost.dialects.foreign import Reply
 from waypost.dialects.sse import SseReader
 
@@ -163,6 +163,20 @@ def test_thoughts_that_are_too_long_to_keep_are_text_only(monkeypatch: pytest.Mo
     ]
     monkeypatch.setattr(sse, "MAX_EVENT", 1000)
     assert deltas(*events) == [{"reasoning_content": "x" * 400}] * 3
+
+
+def test_signatures_that_are_too_long_to_keep_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    pieces = [delta(0, "signature_delta", signature="c2ln" * 50) for _ in range(9)]
+    events = (
+        begin(0, type="thinking", thinking=""),
+        delta(0, "thinking_delta", thinking="hm"),
+        *pieces,
+        stop(0),
+    )
+    whole = deltas(*events)[1]["thinking_blocks"][0]["signature"]
+    assert whole == "c2ln" * 450
+    monkeypatch.setattr(sse, "MAX_EVENT", 1000)
+    assert deltas(*events) == [{"reasoning_content": "hm"}]
 
 
 def test_an_answer_that_stands_in_a_function_is_content() -> None:
@@ -405,6 +419,12 @@ def test_calls_without_numbers() -> None:
 def test_arguments_behind_their_end_are_an_error() -> None:
     stream = argue(0, "{}", ident="a", name="f") + argue(1, "{}", ident="b", name="g") + argue(0, "{}")
     assert write(stream + chunk({}, "stop") + DONE)[-1]["type"] == "error"
+
+
+def test_calls_are_bounded() -> None:
+    calls = [argue(n, "{}", ident=f"c{n}", name="f") for n in range(MAX_CALLS + 1)]
+    assert write(b"".join(calls[:-1]), end=False)[-1]["type"] != "error"
+    assert write(b"".join(calls), end=False)[-1]["type"] == "error"
 
 
 def test_arguments_that_wait_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
