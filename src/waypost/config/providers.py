@@ -237,8 +237,7 @@ class _Reading:
         for name, secret in self.block.headers.items():
             at: Path = (*self.path, "headers", name)
             lower, value = name.lower(), secret.get_secret_value()
-            is_beta = lower == "anthropic-beta" and self.block.kind == "anthropic"
-            if (why := refused(name)) and not is_beta:
+            if why := refused(name):
                 self.findings.error(at, *why, key=True)
             elif lower in seen:
                 self.findings.error(at, f"{name!r} is there twice; case makes no difference", key=True)

@@ -265,7 +265,7 @@ def test_headers_have_names_in_lower_case_and_values_that_may_be_secrets(tmp_pat
     [
         ("vllm", "{Authorization: k}", "'Authorization' carries credentials"),
         ("vllm", "{x-api-key: k}", "'x-api-key' carries credentials"),
-        ("vllm", "{anthropic-beta: k}", "'anthropic-beta' carries credentials"),
+        ("anthropic", "{anthropic-beta: k}", "'anthropic-beta' carries credentials"),
         ("vllm", "{':path': /}", "':path' is a pseudo-header"),
         ("vllm", "{content-length: '1'}", "'content-length' belongs to the connection or to the body"),
         ("vllm", "{accept-encoding: gzip}", "'accept-encoding' belongs to the connection or to the body"),
@@ -280,11 +280,6 @@ def test_headers_have_names_in_lower_case_and_values_that_may_be_secrets(tmp_pat
 )
 def test_headers_that_are_not_the_operators(tmp_path: Path, kind: str, text: str, message: str) -> None:
     assert [w[1] for w in wrong(tmp_path, f"{{kind: {kind}, headers: {text}}}")] == [message]
-
-
-def test_betas_are_anthropics(tmp_path: Path) -> None:
-    found = made(tmp_path, "{kind: anthropic, headers: {anthropic-beta: context-1m-2025-08-07}}")
-    assert found.account.headers == (("anthropic-beta", Secret("context-1m-2025-08-07")),)
 
 
 def test_a_header_has_a_longest_value(tmp_path: Path) -> None:
