@@ -69,14 +69,15 @@ def leave(
     Raises:
         RequestError: 400, no provider of the chain can be sent it; the first one's reason.
     """
-    if request.sent is not None:
+    if (sent := request.sent) is not None:
         own = [t for t in targets if t.endpoint.provider.speaks(request.dialect) and not t.says_more]
         untouched = shaped.body is None and not masked
-        if untouched and own and (len(own) == len(targets) or request.native is not None):
-            body = _named(request.sent, request.model, own[0].model)
+        fits = sent.native is not None or (len(own) == len(targets) and not sent.is_mixed)
+        if untouched and own and fits:
+            body = _named(sent.body, request.model, own[0].model)
             return Leaving(request.dialect, body, expanded(own), {})
-        if request.native is not None:
-            raise _unservable(request.native, edited=bool(own))
+        if sent.native is not None:
+            raise _unservable(sent.native, edited=bool(own))
     return _neutral(policy, request, targets, shaped)
 
 

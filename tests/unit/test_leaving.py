@@ -33,7 +33,7 @@ def chat(**fields: Any) -> ChatRequest:
 
 def messages(**fields: Any) -> ChatRequest:
     said = [{"role": "user", "content": "Hi"}]
-    return read("anthropic_messages", messages=said, max_tokens=9, **fields)
+    return read("anthropic_messages", **{"messages": said, "max_tokens": 9, **fields})
 
 
 def read(dialect: Dialect, **fields: Any) -> ChatRequest:
@@ -69,6 +69,12 @@ class TestOwnForm:
         assert found.spoken(CLAUDE) == "anthropic_messages"
         assert found.spoken(OPENAI) == "openai_chat"
 
+    def test_what_another_provider_thought_is_not_sent_in_the_clients_bytes(self) -> None:
+        thought = {"type": "thinking", "thinking": "hm", "signature": ""}
+        talk = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": [thought]}]
+        found = left(messages(messages=talk), CLAUDE)
+        assert (found.form, found.mixed) == ("openai_chat", True)
+
     def test_what_is_edited_leaves_in_the_neutral_form(self) -> None:
         edited = json.dumps({"model": "auto", "messages": [{"role": "user", "content": "Edited"}]}).encode()
         found = left(messages(), CLAUDE, shaped=Shaped(edited))
@@ -80,7 +86,8 @@ class TestOwnForm:
 
     def test_what_only_the_own_form_has_is_sent_to_those_who_speak_it(self) -> None:
         request = messages(tools=[{"type": "web_search_20250305", "name": "web_search"}])
-        assert request.native
+        assert request.sent
+        assert request.sent.native
         found = left(request, OPENAI, CLAUDE)
         assert (found.form, [t.endpoint.name for t in found.targets]) == ("anthropic_messages", ["anthropic"])
 
@@ -89,7 +96,8 @@ class TestOwnForm:
         request = messages(tools=[{"type": "web_search_20250305", "name": "web_search"}])
         with pytest.raises(RequestError) as caught:
             left(request, *((CLAUDE,) if masked else (OPENAI, GEMINI)), masked=masked)
-        assert (caught.value.status, caught.value.param) == (400, request.native)
+        assert request.sent
+        assert (caught.value.status, caught.value.param) == (400, request.sent.native)
         assert ("edits" in caught.value.message) is masked
 
 

@@ -13,7 +13,7 @@ from waypost.dialects.foreign import mapping, sequence
 from waypost.dialects.openai_chat import parse
 from waypost.dialects.strict import load
 from waypost.dialects.texts import Texts, words
-from waypost.request.chat import BESIDE, ChatRequest, Dialect, Identity, Part
+from waypost.request.chat import BESIDE, ChatRequest, Dialect, Identity, Part, Sent
 
 NEUTRAL: Final = frozenset({"openai_chat", "openai_embeddings"})
 """Forms that are read as they come."""
@@ -41,8 +41,7 @@ def read_request(
         request,
         dialect=dialect,
         fields=(*request.fields, *beside),
-        sent=body,
-        native=inbound.native,
+        sent=Sent(body, inbound.native, inbound.is_mixed),
     )
 
 

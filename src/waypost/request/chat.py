@@ -83,6 +83,21 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    """What a client of another form sent.
+
+    Attributes:
+        body: byte for byte.
+        native: parameter that only a provider of its own form can serve; None = any can.
+        is_mixed: a provider of its own form would refuse it for what another one said in it.
+    """
+
+    body: bytes
+    native: str | None = None
+    is_mixed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ChatRequest:
     """A request as it was sent, readable by every signal.
 
@@ -97,8 +112,7 @@ class ChatRequest:
         tools: names of the functions the client offers.
         identity: who is asking.
         headers: the client's headers, names in lower case, internal ones already stripped.
-        sent: the client's body where it speaks another form; None = `original` is.
-        native: parameter of the client's that only a provider of its own form can serve; None = any can.
+        sent: the client's own where it speaks another form; None = `original` is.
         memo: results of pure functions of this request, so that a text is folded and searched once
             per request however many rules ask; never part of equality.
     """
@@ -112,8 +126,7 @@ class ChatRequest:
     tools: tuple[str, ...] = ()
     identity: Identity = Identity()
     headers: tuple[tuple[str, str], ...] = ()
-    sent: bytes | None = None
-    native: str | None = None
+    sent: Sent | None = None
     memo: dict[Hashable, Any] = field(default_factory=dict[Hashable, Any], compare=False, repr=False)
 
     def once(self, key: Hashable, compute: Callable[[], T]) -> T:
@@ -125,7 +138,7 @@ class ChatRequest:
     @property
     def body(self) -> bytes:
         """What the client sent, byte for byte."""
-        return self.original if self.sent is None else self.sent
+        return self.original if self.sent is None else self.sent.body
 
     def header(self, name: str) -> str | None:
         """First value of a header, by lower-case name."""
