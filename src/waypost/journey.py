@@ -191,7 +191,7 @@ def _send(
     checks |= {e.name: policy.checks(decision.rule, e) for e in spare}
     tools = wanted_tools(shape, request)
     seen = yield from learn(policy, request, decision.rule, checks, tools, seen)
-    selection, key = yield from _select(policy, request, chosen, decision.rule, seen, behind)
+    selection, key, told = yield from _select(policy, request, chosen, decision.rule, seen, behind)
     if not selection.chain:
         return _nobody(policy, selection, decision, seen)
     ruling = _ruling(policy, selection, spare, checks, seen)
@@ -201,7 +201,10 @@ def _send(
     if masked is not None and masked.stuck:
         return _stuck(ruling, seen)
     chosen_tools = choose(tools, _cosines(tools, seen)) if tools is not None else None
-    targets = tuple(_target(policy, request, decision.rule, e, seen) for e in ruling.chain)
+    # Behind the guards: a wish of a provider's must not make one refuse who would only have come later.
+    last = replace(selection, chain=ruling.chain)
+    selection = ready(last, chosen.optional, told.cooling, told.absent)
+    targets = tuple(_target(policy, request, decision.rule, e, seen) for e in selection.chain)
     edited = shaped(request.original, masked.edits if masked else (), shape, chosen_tools)
     try:
         leaving = leave(policy, request, targets, edited, masked=masked is not None)
@@ -209,7 +212,7 @@ def _send(
         found = ruling.findings, replace(selection, chain=())
         return Refuse(no.status, no.code, no.message, decision, *seen, *found, no.param)
     return Forward(
-        replace(selection, chain=ruling.chain),
+        selection,
         decision,
         *seen,
         ruling.findings,
@@ -258,8 +261,8 @@ def _target(policy: Policy, request: ChatRequest, rule: Rule, endpoint: Endpoint
 
 def _select(
     policy: Policy, request: ChatRequest, chosen: Route, rule: Rule, seen: Seen, behind: Sequence[Endpoint]
-) -> Generator[Ask[Any], Any, tuple[Selection, str | None]]:
-    """The chain with those behind it, and the key of the conversation where it matters who served it."""
+) -> Generator[Ask[Any], Any, tuple[Selection, str | None, Remembered]]:
+    """The chain with those behind it, the conversation's key where it is kept, and what is remembered."""
     names = (*chosen.endpoints, *(endpoint.name for endpoint in behind))
     choosing = policy.choices.get(rule.key)
     if not isinstance(rule.action, Route) or chosen.endpoints != rule.action.endpoints:
@@ -274,7 +277,7 @@ def _select(
         because = f"{selection.because}; then the fallbacks {', '.join(e.name for e in behind)}"
         selection = replace(selection, chain=(*selection.chain, *behind), because=because)
     key = facts.key if choosing and choosing.sticky else None
-    return ready(selection, chosen.optional, told.cooling, told.absent), key
+    return selection, key, told
 
 
 def _nobody(policy: Policy, selection: Selection, decision: Decision, seen: Seen) -> Refuse:

@@ -597,6 +597,15 @@ class TestChoice:
             assert isinstance(outcome, Forward)
             assert "wish of their providers" in outcome.selection.because
 
+    def test_a_guard_refuses_nobody_because_a_provider_wants_to_be_left_alone(self) -> None:
+        """Of a candidate that would have come later it only says that it is passed over."""
+        made = replace(
+            policy(ZONES, {"q": MAIL}, (), default=CHAIN),
+            guards={"": {"claude": (Check("pii", "q", "block"),)}},
+        )
+        book = Playbook(made, sent("ann@example.com")).told(Remembered(cooling={"gpt": 9.0}))
+        book.ends(forwarded("onprem", "gpt", by=SEMANTIC))
+
     def test_an_optional_model_that_is_not_there_is_passed_over(self) -> None:
         first, *others = CHAIN.endpoints
         made = policy(ZONES, {}, (), default=replace(CHAIN, optional=frozenset({first})))
