@@ -69,8 +69,27 @@ def test_metrics_say_the_same(fresh: Fresh, world: World) -> None:
     assert metric(gateway, "waypost_provider_requests_active", provider="out1") == 0
 
 
-def test_a_provider_over_its_limit_is_cooling(fresh: Fresh, world: World) -> None:
+def test_requests_attempts_and_tokens_are_counted(fresh: Fresh, world: World) -> None:
     gateway = fresh()
+    world["out1"].script.append(fails(503))
+    assert gateway.ask(chain("out1", "out2")).status == 200
+    stream = gateway.sdk().chat.completions.create(
+        model="auto", messages=[{"role": "user", "content": chain("out2")}], stream=True
+    )
+    assert list(stream)
+    told = {"decision": chain("out1", "out2"), "model": "model-out2", "status_class": "2xx"}
+    gateway.until(lambda: metric(gateway, "waypost_requests_total", **told) == 1, "the request is counted")
+    assert metric(gateway, "waypost_attempts_total", provider="out1", outcome="error") == 1
+    gateway.until(
+        lambda: metric(gateway, "waypost_stream_ends_total", provider="out2", end="complete") == 1,
+        "the stream",
+    )
+    assert metric(gateway, "waypost_attempts_total", provider="out2", outcome="ok") == 2
+    assert (metric(gateway, "waypost_tokens_total", model="model-out2", kind="output") or 0) >= 5
+
+
+def test_a_provider_over_its_limit_is_cooling(fresh: Fresh, world: World) -> None:
+    gateway = fresh(timeouts={"cooldown_seconds": 60})
     world["out1"].script.append(respond(429, b"{}", retry_after="30"))
     assert gateway.ask(chain("out1", "out2")).status == 200
     gateway.until(lambda: providers(gateway)["out1"]["cooling_seconds"] > 0, "out1 cools")
@@ -80,7 +99,7 @@ def test_a_provider_over_its_limit_is_cooling(fresh: Fresh, world: World) -> Non
 
 
 def test_counting_goes_on_when_the_worker_is_started_again(fresh: Fresh, world: World) -> None:
-    gateway = fresh()
+    gateway = fresh(timeouts={"cooldown_seconds": 60})
     world["out1"].script.append(respond(429, b"{}", retry_after="60"))
     gateway.ask(chain("out1", "out2"))
     gateway.until(lambda: providers(gateway)["out1"]["cooling_seconds"] > 0, "out1 cools")

@@ -30,8 +30,8 @@ OTHER: Final = "other"
 NONE: Final = "none"
 """Label where there is nothing to name: no model was chosen."""
 
-Outcome = Literal["ok", "client_error", "limited", "error", "timeout", "refused"]
-"""Of an attempt: answered; the request's own fault; 429; another failure; silence; no connection."""
+Outcome = Literal["ok", "client_error", "limited", "error"]
+"""Of an attempt: answered; the request's own fault; 429; any other failure, an answer or none."""
 
 End = Literal["complete", "error", "cut", "aborted"]
 """Of a stream: whole; ended by an error event; broken off by the provider; left by the client."""
@@ -66,7 +66,7 @@ METRICS: Final = (
         "waypost_attempts_total",
         "counter",
         ("provider", "outcome"),
-        "Attempts at providers: ok, client_error, limited (429), error, timeout, refused.",
+        "Attempts at providers: ok, client_error, limited (429), error (any other failure).",
     ),
     Described(
         "waypost_stream_ends_total",
@@ -127,7 +127,7 @@ METRICS: Final = (
         "waypost_provider_retries_total",
         "counter",
         ("provider",),
-        "Attempts after which a request went on to another address, key or provider.",
+        "Attempts that were made because another one had failed, here or elsewhere.",
         "envoy",
     ),
 )
@@ -136,7 +136,7 @@ METRICS: Final = (
 _BY_NAME: Final = {described.name: described for described in METRICS}
 _COOLING: Final = "waypost_provider_cooling"
 _STREAM_ENDS: Final = frozenset({"complete", "error", "cut", "aborted"})
-_OUTCOMES: Final = frozenset({"ok", "client_error", "limited", "error", "timeout", "refused"})
+_OUTCOMES: Final = frozenset({"ok", "client_error", "limited", "error"})
 _KINDS: Final = frozenset({"input", "cached_input", "cache_write", "output", "reasoning"})
 _RESERVED: Final = frozenset({SEMANTIC, EXPLICIT, GUARD, PII})
 _CLASSES: Final = frozenset({"1xx", "2xx", "3xx", "4xx", "5xx", "none"})

@@ -61,7 +61,7 @@ class Upstream:
         provider: its name.
         hosts: addresses there are now; empty = its name does not resolve.
         statuses: answers, final or not, by `STATUSES`.
-        retries: attempts after which a request went on, here or elsewhere.
+        retries: attempts that were made because another one had failed, here or elsewhere.
         timeouts: attempts that ended in silence.
         overflows: attempts that were not made because too many were under way.
     """
