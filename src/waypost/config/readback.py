@@ -90,7 +90,7 @@ def _action(rule: Rule, policy: Policy) -> str:
 
 
 def _route(route: Route, policy: Policy, *, binds: bool) -> str:
-    first, *others = route.endpoints
+    first, *others = (f"{e} if it is there" if e in route.optional else e for e in route.endpoints)
     chain = f"send to {first}" + "".join(f", else {name}" for name in others)
     if route.boundary is None:
         zones = dict.fromkeys(policy.endpoints[name].zone for name in route.endpoints)

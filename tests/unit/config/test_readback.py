@@ -41,6 +41,8 @@ def test_rule_with_a_boundary_and_an_owner(tmp_path: Path) -> None:
         ({"endpoint": "outside"}, "send to outside (zone external)."),
         ({"endpoint": "", "endpoints": "[outside, outside-too]"},
          "send to outside, else outside-too (zone external)."),
+        ({"endpoint": "", "endpoints": "[{model: outside, optional: true}, outside-too]"},
+         "send to outside if it is there, else outside-too (zone external)."),
         (
             {"endpoint": "", "endpoints": "[inside, outside]", "boundary": "[external, internal]"},
             "send to inside, else outside; no attempt may leave the zones external and internal,",
