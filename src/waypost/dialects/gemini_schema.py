@@ -72,7 +72,7 @@ class _Writer:
         properties = mapping(found.get("properties"))
         if properties is not None:
             out["properties"] = {name: self.node(item, road) for name, item in properties.items()}
-        required = sequence(found.get("required"))
+        required = [name for name in sequence(found.get("required")) or () if isinstance(name, str)]
         if required:
             out["required"] = required
         if "items" in found:
@@ -80,7 +80,7 @@ class _Writer:
         for item in sequence(found.get("allOf")) or ():
             _merge(out, self.node(item, road))
         self._either(found, out, road)
-        return out
+        return _told_once(out)
 
     def _referred(self, found: dict[str, Any], reference: str, road: tuple[str, ...]) -> dict[str, Any]:
         if reference in road:  # it contains itself; that cannot be written out
@@ -94,7 +94,7 @@ class _Writer:
         beside = {key: item for key, item in found.items() if key != "$ref"}
         out = self.node(target, (*road, reference))
         _merge(out, self.node(beside, (*road, reference)))
-        return out
+        return _told_once(out)
 
     def _typed(self, found: dict[str, Any], out: dict[str, Any]) -> None:
         kind = found.get("type")
@@ -136,11 +136,19 @@ class _Writer:
 
 
 def _merge(out: dict[str, Any], more: dict[str, Any]) -> None:
-    """What both must say; where they differ, the second has the word."""
-    properties = {**out.get("properties", {}), **more.get("properties", {})}
-    required = [*out.get("required", ()), *more.get("required", ())]
+    """Put what `more` says as well into `out`; where they differ, it has the word. Linear in `more`."""
+    properties, required = out.get("properties"), out.get("required")
     out |= more
-    if properties:
+    if properties is not None:
+        properties |= more.get("properties", {})
         out["properties"] = properties
-    if required:
-        out["required"] = list(dict.fromkeys(name for name in required if isinstance(name, str)))
+    if required is not None:
+        required += more.get("required", ())
+        out["required"] = required
+
+
+def _told_once(out: dict[str, Any]) -> dict[str, Any]:
+    """Without names that are required twice."""
+    if "required" in out:
+        out["required"] = list(dict.fromkeys(out["required"]))
+    return out

@@ -1,5 +1,6 @@
 """JSON Schema for models that know only a part of it."""
 
+import json
 from itertools import pairwise
 from typing import Any
 
@@ -120,3 +121,15 @@ def test_what_has_no_word_is_noted(schema: dict[str, Any]) -> None:
 def test_any_two_references_to_each_other_end() -> None:
     schema = {"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}, "$ref": "#/$defs/a"}
     assert written(schema) == {"type": "OBJECT"}
+
+
+def test_a_schema_that_is_put_together_stays_as_it_was() -> None:
+    parts = [{"properties": {f"p{n}": {}}, "required": [f"p{n}", 7]} for n in range(3)]
+    schema: dict[str, Any] = {"properties": {"a": {}}, "required": ["a"], "allOf": parts}
+    before = json.dumps(schema)
+    found = openapi(schema, "here", Notes(strict=True))
+    assert found == {
+        "properties": {"a": {}, "p0": {}, "p1": {}, "p2": {}},
+        "required": ["a", "p0", "p1", "p2"],
+    }
+    assert json.dumps(schema) == before
