@@ -8,7 +8,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import anthropic
+import openai
 import pytest
 
 import waypost.demo
@@ -139,3 +142,96 @@ def test_embeddings_and_models_work(demo: Gateway) -> None:
 @pytest.mark.parametrize("verb", ["check", "test"])
 def test_the_configuration_passes_its_own_checks(verb: str) -> None:
     run(shlex.join([sys.executable, "-m", "waypost.cli", verb, "-c", str(waypost.demo.config_path())]))
+
+
+CODE = "Write a Python function that reverses a linked list."
+
+
+def ask(demo: Gateway, text: str, **more: Any) -> Any:
+    turn: Any = [{"role": "user", "content": text}]
+    create = demo.sdk().chat.completions.with_raw_response.create
+    return create(model="auto", messages=turn, **more)
+
+
+@pytest.mark.parametrize("mark", ["500", "529", "html", "reset", "context"])
+@pytest.mark.parametrize("stream", [False, True], ids=["json", "stream"])
+def test_what_fails_before_the_first_word_goes_to_the_next_model(
+    demo: Gateway, mark: str, *, stream: bool
+) -> None:
+    raw = ask(demo, f"{CODE} [[fault @anthropic {mark}]]", stream=stream)
+    assert (raw.headers["x-waypost-attempts"], raw.headers["x-waypost-model"]) == ("2", "maths")
+    answer = raw.parse()
+    if stream:
+        text = "".join(chunk.choices[0].delta.content or "" for chunk in answer if chunk.choices)
+    else:
+        text = answer.choices[0].message.content
+    assert text.startswith("gemini-3-pro at the demo provider 'gemini'")
+
+
+@pytest.mark.parametrize("mark", ["401", "quota", "429 retry-after=1"])
+def test_a_key_that_is_refused_rests_and_is_asked_again(demo: Gateway, mark: str) -> None:
+    def attempts() -> str:
+        return ask(demo, f"{CODE} [[fault @anthropic {mark}]]").headers["x-waypost-attempts"]
+
+    demo.until(lambda: attempts() == "2", "the key has rested")
+    raw = ask(demo, CODE)
+    assert (raw.headers["x-waypost-attempts"], raw.headers["x-waypost-model"]) == ("1", "maths")
+    demo.until(lambda: ask(demo, CODE).headers["x-waypost-model"] == "coder", "it is asked again")
+
+
+@pytest.mark.parametrize("mark", ["error", "cut", "early", "garbage"])
+@pytest.mark.parametrize(
+    "text",
+    ["Why is the sky blue?", CODE, "Where should we stay for a weekend in Porto?"],
+    ids=["openai", "anthropic", "gemini"],
+)
+def test_what_fails_later_is_told_and_never_looks_whole(demo: Gateway, text: str, mark: str) -> None:
+    raw = ask(demo, f"{text} [[fault {mark}]]", stream=True)
+    chunks: list[Any] = []
+    with pytest.raises((openai.APIError, json.JSONDecodeError)):
+        chunks.extend(raw.parse())
+    assert raw.headers["x-waypost-attempts"] == "1"
+    assert all(choice.finish_reason is None for chunk in chunks for choice in chunk.choices)
+
+
+@pytest.mark.parametrize("mark", ["split", "gzip", "slow"])
+@pytest.mark.parametrize(
+    "text", [CODE, "Where should we stay for a weekend in Porto?"], ids=["anthropic", "gemini"]
+)
+def test_what_is_only_odd_is_read(demo: Gateway, text: str, mark: str) -> None:
+    chunks = list(ask(demo, f"{text} [[fault {mark}]]", stream=True, max_completion_tokens=30).parse())
+    assert chunks[-1].choices[0].finish_reason in {"stop", "length"}
+
+
+def test_an_exhausted_chain_is_an_error_of_the_clients_own_form(demo: Gateway) -> None:
+    with pytest.raises(openai.InternalServerError):
+        ask(demo, f"{CODE} [[fault 529]]")
+    with anthropic.Anthropic(base_url=demo.url, api_key="unused", max_retries=0) as sdk:
+        turn: Any = [{"role": "user", "content": f"{CODE} [[fault 529]]"}]
+        with pytest.raises(anthropic.APIStatusError) as caught:
+            sdk.messages.create(model="auto", max_tokens=500, messages=turn)
+    assert caught.value.status_code >= 500
+
+
+@pytest.mark.parametrize("model", ["general", "maths", "travel-guide", "coder", "writer", "chat"])
+def test_the_sdk_of_anthropic_streams_calls_of_tools_from_every_provider(demo: Gateway, model: str) -> None:
+    schema = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+    asked: Any = {
+        "model": model,
+        "max_tokens": 3000,
+        "tools": [
+            {"name": "weather", "input_schema": schema},
+            {"name": "clock", "input_schema": {"type": "object"}},
+        ],
+        "messages": [{"role": "user", "content": "Please call weather and clock."}],
+    }
+    with anthropic.Anthropic(base_url=demo.url, api_key="unused", max_retries=0) as sdk:
+        with sdk.messages.stream(**asked) as stream:
+            answer = stream.get_final_message()
+        calls = [block for block in answer.content if block.type == "tool_use"]
+        assert [(call.name, call.input) for call in calls] == [("weather", {"city": "demo"}), ("clock", {})]
+        assert answer.stop_reason == "tool_use"
+        results = [{"type": "tool_result", "tool_use_id": call.id, "content": "fine"} for call in calls]
+        turns = [{"role": "assistant", "content": answer.content}, {"role": "user", "content": results}]
+        again = sdk.messages.create(**{**asked, "messages": [*asked["messages"], *turns]})
+    assert again.content[-1].text.endswith("and answers.")
