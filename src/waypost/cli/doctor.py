@@ -2,7 +2,6 @@
 
 import json
 import sys
-from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Final
 
@@ -12,6 +11,9 @@ from waypost.cli import HELP
 from waypost.cli.examine import Finding, examine
 from waypost.cli.options import config_option, load_or_exit
 from waypost.errors import Exit
+
+WIDTH: Final = 14
+"""Of the names of checks; the longest of a machine's has as many letters."""
 
 COLOURS: Final = {"ok": "green", "warn": "yellow", "fail": "red"}
 
@@ -40,10 +42,12 @@ def doctor(
     if names and not providers:
         raise click.UsageError("names are those of providers: add --providers")
     findings: list[Finding] = []
-    for finding in _ask(config, names) if providers else examine(config, envoy_binary):
+    asked = _ask(config, names) if providers else []
+    width = max((WIDTH, *(len(finding.name) for finding in asked)))
+    for finding in asked if providers else examine(config, envoy_binary):
         findings.append(finding)
         if not as_json:
-            _print(finding)
+            _print(finding, width)
     failed = any(finding.status == "fail" for finding in findings)
     if as_json:
         told = {"schema": "waypost/doctor.v1", "ok": not failed, "checks": [asdict(f) for f in findings]}
@@ -51,7 +55,7 @@ def doctor(
     sys.exit((Exit.PROVIDER if providers else Exit.FINDINGS) if failed else Exit.OK)
 
 
-def _ask(config: tuple[str, ...], names: tuple[str, ...]) -> Iterator[Finding]:
+def _ask(config: tuple[str, ...], names: tuple[str, ...]) -> list[Finding]:
     from waypost.cli.calling import call  # noqa: PLC0415 - the other checks go nowhere and need no HTTP client
 
     loaded = load_or_exit(config, quiet=True)
@@ -60,11 +64,11 @@ def _ask(config: tuple[str, ...], names: tuple[str, ...]) -> Iterator[Finding]:
         known = ", ".join(loaded.policy.providers) or "none"
         raise click.UsageError(f"no provider is named {unknown[0]!r}; there are: {known}")
     click.echo(f"asking {', '.join(names or loaded.policy.providers)}", err=True)  # silence may be long
-    return call(loaded, names)
+    return list(call(loaded, names))
 
 
-def _print(finding: Finding) -> None:
+def _print(finding: Finding, width: int) -> None:
     word = click.style(f"{finding.status:<5}", fg=COLOURS[finding.status])
-    click.echo(f"{word} {finding.name:<14} {finding.found}")
+    click.echo(f"{word} {finding.name:<{width}} {finding.found}")
     if finding.fix:
-        click.echo(f"{'':<21}fix: {finding.fix}")
+        click.echo(f"{'':<5} {'':<{width}} fix: {finding.fix}")

@@ -48,10 +48,10 @@ class Probe:
             checks.append(Check(provider.name, "warn", told, "remove it, or add a model under `models`"))
             return checks
         keys, answers = self._keys(provider, checks), dict[str | None, _Asked]()
-        for label, key in keys:
-            answers[key] = await _model(line, endpoints[0], key)
-            checks += _about_key(provider, answers[key], label, len(keys))
-        usable = [key for _, key in keys if answers[key].answer.status not in _REFUSED]
+        for key in keys:
+            answers[key.text] = await _model(line, endpoints[0], key.text)
+            checks += _about_key(provider, answers[key.text], key)
+        usable = [key.text for key in keys if answers[key.text].answer.status not in _REFUSED]
         if usable:
             first = answers[usable[0]]
             checks.append(await self._about_model(line, endpoints[0], usable[0], first))
@@ -79,18 +79,19 @@ class Probe:
             reached = reached or line
         return reached
 
-    def _keys(self, provider: Provider, checks: list[Check]) -> list[tuple[str, str | None]]:
-        """Label and text of each key; a provider without keys has one that is nothing."""
-        found: list[tuple[str, str | None]] = []
+    def _keys(self, provider: Provider, checks: list[Check]) -> list["_Key"]:
+        """Each key; a provider without keys has one that is nothing."""
+        found: list[_Key] = []
         given = provider.account.keys
         for n, credential in enumerate(given, 1):
-            label = self.named(credential) or ("its key" if len(given) == 1 else f"key {n} of {len(given)}")
+            named = self.named(credential)
+            label = named or ("its key" if len(given) == 1 else f"key {n} of {len(given)}")
             try:
-                found.append((label, _text(credential)))
+                found.append(_Key(label, named or f"`providers.{provider.name}`", _text(credential)))
             except (OSError, ValueError):
                 fix = "let this user read it; it must hold the key alone"
                 checks.append(Check(f"{provider.name} key", "fail", f"{label} cannot be used", fix))
-        return found if given else [("", None)]
+        return found if given else [_Key("", "", None)]
 
     async def _about_model(self, line: Line, endpoint: Endpoint, key: str | None, asked: "_Asked") -> Check:
         provider, name = line.provider, f"{line.provider.name} {endpoint.name}"
@@ -112,6 +113,15 @@ class Probe:
         }
         told = f"{found} in {asked.milliseconds:.0f} ms ({asked.call.written})" if status == "ok" else found
         return Check(name, status, told, fix, figures)
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """A credential and what to call it; all empty = none is sent."""
+
+    label: str
+    place: str
+    text: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,14 +177,14 @@ async def _once(line: Line, call: Call, key: str | None) -> _Asked:
     return _Asked(call, answer, None, round(1000 * (time.perf_counter() - began), 1))
 
 
-def _about_key(provider: Provider, asked: _Asked, label: str, count: int) -> list[Check]:
+def _about_key(provider: Provider, asked: _Asked, key: _Key) -> list[Check]:
     status = asked.answer.status
     name = f"{provider.name} key"
     if status in _REFUSED:
-        return [Check(name, "fail", *words.key_refused(provider, status, label))]
-    if not label or not status or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return [Check(name, "fail", *words.key_refused(provider, status, key.label, key.place))]
+    if not key.label or not status or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return []  # nobody asked for it, or nobody knows
-    return [Check(name, "ok", f"{label} is accepted", figures={"keys": count})]
+    return [Check(name, "ok", f"{key.label} is accepted")]
 
 
 async def _listed(line: Line, key: str | None) -> Sequence[str] | None:

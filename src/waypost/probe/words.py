@@ -91,20 +91,21 @@ def fault(line: Line, found: Fault) -> tuple[str, str]:
     return told[found]
 
 
-def key_refused(provider: Provider, status: int, label: str) -> tuple[str, str]:
+def key_refused(provider: Provider, status: int, label: str, place: str) -> tuple[str, str]:
     """401 or 403 to a key.
 
     Args:
         provider: whose.
         status: of the answer.
         label: which key; empty = none is configured.
+        place: where it comes from.
     """
     if not label:
         variable = _VARIABLES.get(provider.kind, "PROVIDER_KEY")
         return f"wants a key ({status})", f'set `providers.{provider.name}.api_key`: "${{{variable}}}"'
     if status == 403:  # noqa: PLR2004
         return f"{label} may not do this (403)", "check the rights of the key, and where it may be used from"
-    return f"{label} is refused ({status})", f"make a new key and put it into {label}"
+    return f"{label} is refused ({status})", f"make a new key and put it into {place}"
 
 
 def model(provider: Provider, endpoint: Endpoint, answer: Answer) -> tuple[Status, str, str]:

@@ -44,14 +44,17 @@ def test_what_a_status_means(answer: Answer, status: str, said: str) -> None:
 
 
 def test_a_refused_key_is_named() -> None:
-    told, fix = words.key_refused(OPENAI, 401, "OPENAI_API_KEY")
+    told, fix = words.key_refused(OPENAI, 401, "OPENAI_API_KEY", "OPENAI_API_KEY")
     assert told == "OPENAI_API_KEY is refused (401)"
     assert fix.endswith("put it into OPENAI_API_KEY")
-    assert words.key_refused(OPENAI, 403, "key 2 of 3")[0] == "key 2 of 3 may not do this (403)"
+    assert words.key_refused(OPENAI, 401, "its key", "`providers.p`")[1].endswith("into `providers.p`")
+    assert (
+        words.key_refused(OPENAI, 403, "key 2 of 3", "`providers.p`")[0] == "key 2 of 3 may not do this (403)"
+    )
 
 
 def test_where_no_key_is_configured_the_usual_variable_is_named() -> None:
-    told, fix = words.key_refused(provider(1, "anthropic"), 401, "")
+    told, fix = words.key_refused(provider(1, "anthropic"), 401, "", "")
     assert told == "wants a key (401)"
     assert fix == 'set `providers.p.api_key`: "${ANTHROPIC_API_KEY}"'
 
