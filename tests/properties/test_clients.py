@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 
 from waypost.dialects.clients import CLIENTS
 from waypost.dialects.openai_chat import parse
+from waypost.dialects.reading import read_request
 from waypost.dialects.sse import DONE, SseReader, write
 from waypost.errors import RequestError
 from waypost.request.chat import Dialect
@@ -203,6 +204,19 @@ def test_nothing_a_client_says_vanishes(sent: tuple[Dialect, dict[str, Any]], ra
     with contextlib.suppress(RequestError):
         inbound = CLIENTS[dialect].read_request(json.dumps(document).encode())
         assert inbound.is_mixed or inbound.native or SECRET in inbound.neutral.decode()
+
+
+@settings(max_examples=400)
+@given(requests, st.randoms(use_true_random=False))
+def test_rules_see_what_a_client_says(sent: tuple[Dialect, dict[str, Any]], random: Random) -> None:
+    dialect, document = sent
+    document = json.loads(json.dumps(document))
+    hide(document, random)
+    with contextlib.suppress(RequestError):
+        request = read_request(json.dumps(document).encode(), dialect)
+        parts = [*(part for message in request.messages for part in message.parts), *request.fields]
+        is_unread = any(not part.is_readable for part in parts)
+        assert is_unread or any(SECRET in text for text in (request.model, *(part.text for part in parts)))
 
 
 @settings(max_examples=200)

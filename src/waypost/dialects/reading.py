@@ -4,6 +4,7 @@ Rule 1: a string that may leave is in some readable part: those of the neutral f
 client's own form has a place for.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Final
@@ -36,7 +37,7 @@ def read_request(
         return parse(body, dialect, headers=headers, identity=identity)
     inbound = CLIENTS[dialect].read_request(body)
     request = parse(inbound.neutral, headers=headers, identity=identity)
-    beside = tuple(_beside(request, body))
+    beside = tuple(_beside(request, body, is_native=inbound.native is not None))
     return replace(
         request,
         dialect=dialect,
@@ -45,36 +46,41 @@ def read_request(
     )
 
 
-def _beside(request: ChatRequest, body: bytes) -> Iterator[Part]:
+def _beside(request: ChatRequest, body: bytes, *, is_native: bool) -> Iterator[Part]:
     """What the body says and the neutral form does not, once each."""
     parts = (part for message in request.messages for part in message.parts)
     seen = {part.text for part in (*parts, *request.fields)} | {request.model} | _WORDS
     texts = Texts()
-    for where, text in _strings(load(body), ""):
+    for where, text in _strings(load(body), is_native=is_native):
         if text not in seen:
             seen.add(text)
             for part in texts.text(text, f"{BESIDE}{where}"):
                 yield replace(part, again=True)
 
 
-def _strings(value: object, where: str) -> Iterator[tuple[str, str]]:
-    """Every string and key with its path; media that the neutral form has as such are passed over."""
-    stack: list[tuple[str, object]] = [(where, value)]
+def _strings(document: object, *, is_native: bool) -> Iterator[tuple[str, str]]:
+    """Every string and key with its path, but for media, and arguments of calls that the neutral form has."""
+    stack: list[tuple[str, object]] = [("", document)]
     while stack:
         place, found = stack.pop()
         if isinstance(found, str):
             yield place, found
         elif (members := mapping(found)) is not None:
-            media = _media(members)
-            stack += [(_path(place, name), item) for name, item in members.items() if name not in media]
+            passed = _media(members)
+            if not is_native and members.get("type") == "tool_use" and place.startswith("messages["):
+                passed |= {"input"}
+            stack += [(_path(place, name), item) for name, item in members.items() if name not in passed]
             yield from ((place, name) for name in members)
         elif (items := sequence(found)) is not None:
             stack += [(f"{place}[{n}]", item) for n, item in enumerate(items)]
 
 
-def _media(members: dict[str, Any]) -> frozenset[str]:
+def _media(members: dict[str, Any]) -> set[str]:
+    """The member that is media by the type of what it stands in, if it is no text."""
     kind = members.get("type")
-    return _MEDIA.get(kind, frozenset()) if isinstance(kind, str) else frozenset()
+    name = _MEDIA.get(kind, "") if isinstance(kind, str) else ""
+    value = members.get(name)
+    return {name} if isinstance(value, str) and _OPAQUE.fullmatch(value) else set()
 
 
 def _path(where: str, name: str) -> str:
@@ -83,16 +89,17 @@ def _path(where: str, name: str) -> str:
 
 
 _MEDIA: Final = {
-    "base64": frozenset({"data"}),
-    "input_image": frozenset({"image_url"}),
-    "input_file": frozenset({"file_data"}),
-    "thinking": frozenset({"signature"}),
-    "redacted_thinking": frozenset({"data"}),
-    "tool_use": frozenset({"input"}),
-    "reasoning": frozenset({"encrypted_content"}),
+    "base64": "data",
+    "input_image": "image_url",
+    "input_file": "file_data",
+    "thinking": "signature",
+    "redacted_thinking": "data",
+    "reasoning": "encrypted_content",
 }
-"""What is not read once more, by the type of what it stands in: pictures, files, arguments, and what a
-provider has sealed."""
+"""What is not read once more, by the type of what it stands in: pictures, files and what is sealed."""
+
+_OPAQUE: Final = re.compile(r"(?:data:[\w/+.;=-]{1,100},)?[A-Za-z0-9+/_=.-]+", re.ASCII)
+"""One word, as it is of such; another place may have the same names, and a text there is read."""
 
 _WORDS: Final = words("""
     model messages system max_tokens stop_sequences stream temperature top_p top_k tools tool_choice thinking

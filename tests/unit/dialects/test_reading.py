@@ -55,6 +55,8 @@ def test_another_form_keeps_its_bytes_and_has_a_neutral_body() -> None:
             "Bern",
         ),
         ({"an unknown key": 1}, "an unknown key"),
+        ({"odd": {"type": "tool_use", "input": {"a": "secret words"}}}, "secret words"),
+        ({"odd": {"type": "base64", "data": "secret words"}}, "secret words"),
         ({"metadata": {"user_id": "u", "more": "of it"}}, "of it"),
         ({"mcp_servers": [{"type": "url", "url": "https://secret.example"}]}, "https://secret.example"),
     ],
@@ -64,6 +66,14 @@ def test_what_the_neutral_form_has_no_place_for_is_read_too(fields: dict[str, An
     assert said in texts(request)
     assert said in beside(request).values()
     assert all(part.again for part in request.fields if part.is_beside)
+
+
+def test_what_should_be_sealed_and_is_not_is_read() -> None:
+    ask = {"role": "user", "content": "Hi"}
+    for sealed, is_read in (("gAAAAABo_-=", False), ("secret words", True)):
+        thought = {"type": "reasoning", "summary": [], "encrypted_content": sealed}
+        request = read("openai_responses", input=[ask, thought])
+        assert (sealed in texts(request)) == is_read
 
 
 def test_nothing_is_read_twice_that_stands_in_the_neutral_form() -> None:
