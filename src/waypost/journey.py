@@ -39,7 +39,6 @@ class Forward:
         risks: questions of guards whose score the client is told.
         masked: personal data that leaves as placeholders; None = none does.
         restore: placeholders in the answer are replaced by what they stand for.
-        targets: how each endpoint of the chain is to be asked, in its order.
         shaped: what leaves.
         shape: of the rule that decided.
         leaving: the body, its form, and who is sent it.
@@ -54,11 +53,15 @@ class Forward:
     risks: tuple[str, ...] = ()
     masked: Masked | None = None
     restore: bool = False
-    targets: tuple[Target, ...] = ()
     shaped: Shaped = UNSHAPED
     shape: Shape = PLAIN
     conversation: str | None = None
     leaving: Leaving = NOTHING
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """How each endpoint of the chain is to be asked, in its order."""
+        return self.leaving.chain
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +222,6 @@ def _send(
         ruling.annotations,
         masked,
         ruling.restore,
-        targets,
         edited,
         shape,
         key,

@@ -36,6 +36,7 @@ class Leaving:
         body: None = as the client sent it.
         targets: one for each attempt, in order; a provider with several keys or addresses comes again.
         dropped: what each of them is not told, as `parameter: what became of it`, by the key of the target.
+        chain: all candidates in order, with those that cannot be sent it.
         mixed: the neutral form may hold what OpenAI has no word for.
     """
 
@@ -43,6 +44,7 @@ class Leaving:
     body: bytes | None
     targets: tuple[Target, ...]
     dropped: Mapping[str, tuple[str, ...]]
+    chain: tuple[Target, ...]
     mixed: bool = False
 
     def spoken(self, target: Target) -> Dialect:
@@ -51,7 +53,7 @@ class Leaving:
         return self.form if provider.speaks(self.form) else provider.foreign(self.form) or self.form
 
 
-NOTHING: Final = Leaving("openai_chat", None, (), {})
+NOTHING: Final = Leaving("openai_chat", None, (), {}, ())
 
 
 def leave(
@@ -75,7 +77,7 @@ def leave(
         fits = sent.native is not None or (len(own) == len(targets) and not sent.is_mixed)
         if untouched and own and fits:
             body = _named(sent.body, request.model, own[0].model)
-            return Leaving(request.dialect, body, expanded(own), {})
+            return Leaving(request.dialect, body, expanded(own), {}, tuple(targets))
         if sent.native is not None:
             raise _unservable(sent.native, edited=bool(own))
     return _neutral(policy, request, targets, shaped)
@@ -102,7 +104,7 @@ def _neutral(policy: Policy, request: ChatRequest, targets: Sequence[Target], sh
     named = _named(body, request.model, kept[0].model)
     if named is None and (body is not request.original or request.sent is not None):
         named = body
-    return Leaving(form, named, expanded(kept), dropped, mixed)
+    return Leaving(form, named, expanded(kept), dropped, tuple(targets), mixed)
 
 
 class _Reading:

@@ -13,7 +13,7 @@ from waypost.settle import Settled, settle, told
 from waypost.testing.policies import endpoints
 
 CHAIN = tuple(target(e, Use(), None) for e in endpoints({"a": "external", "b": "external"}).values())
-LEAVING = Leaving("openai_chat", None, CHAIN, {"b": ("seed: is not known there", "n")})
+LEAVING = Leaving("openai_chat", None, CHAIN, {"b": ("seed: is not known there", "n")}, CHAIN)
 JSON = {"content-type": "application/json; charset=utf-8"}
 
 

@@ -24,7 +24,7 @@ CHAIN = tuple(target(each, Use(), None) for each in POLICY.endpoints.values())
 
 
 def settled(status: int = 200, attempts: int = 1) -> Settled:
-    leaving = Leaving("openai_chat", None, CHAIN, {})
+    leaving = Leaving("openai_chat", None, CHAIN, {}, CHAIN)
     said = {":status": str(status), "content-type": "application/json"}
     return settle(leaving, "openai_chat", attempts, said)
 
