@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from waypost.dialects import digits
+from waypost.dialects.failures import ENDED_EARLY, UNREADABLE
 from waypost.dialects.foreign import mapping, sequence
 from waypost.dialects.sse import Event, SseReader
 
-BAD: Final = "The provider's answer could not be understood."
-ENDED_EARLY: Final = "The provider's answer ended before it was complete."
 TOO_LONG: Final = "The provider's answer is longer than can be told at its end."
 
 
@@ -63,7 +62,7 @@ class Chunks:
             return
         document = _document(event)
         if document is None:
-            yield self.fail(Fault(BAD))
+            yield self.fail(Fault(UNREADABLE))
         elif document.get("error"):
             yield self.fail(_fault(document["error"]))
         else:

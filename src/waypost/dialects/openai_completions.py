@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from waypost.dialects import digits, sse
 from waypost.dialects.anthropic_content import invalid
-from waypost.dialects.anthropic_response import error
-from waypost.dialects.chunks import BAD, Chunks, Done, Fault, Step
+from waypost.dialects.chunks import Chunks, Done, Fault, Step
+from waypost.dialects.failures import UNREADABLE, error
 from waypost.dialects.foreign import encode, mapping, sequence
 from waypost.dialects.forms import Inbound
 from waypost.dialects.native import UNREAD, Native, is_nothing
@@ -80,19 +80,19 @@ def write_response(answer: bytes, _: bytes) -> bytes:
     try:
         document = mapping(digits.loads(answer)) or {}
     except ValueError:
-        return error(BAD)
+        return error(UNREADABLE)
     if not is_nothing(document.get("error")):
         return answer
     choices = [mapping(item) or {} for item in sequence(document.get("choices")) or ()]
     if not choices or any(mapping(choice.get("message")) is None for choice in choices):
-        return error(BAD)
+        return error(UNREADABLE)
     written = _head(document) | {"choices": list(_choices(choices, "message"))}
     if document.get("usage"):
         written["usage"] = document["usage"]
     try:
         return encode(digits.dumps(written))
     except ValueError:
-        return error(BAD)
+        return error(UNREADABLE)
 
 
 def write_error(_: int, body: bytes) -> bytes:
@@ -158,7 +158,7 @@ class StreamWriter:
                 try:
                     return _chunk(step)
                 except ValueError:
-                    return self._write(self._chunks.fail(Fault(BAD)))
+                    return self._write(self._chunks.fail(Fault(UNREADABLE)))
 
 
 def _chunk(document: dict[str, Any]) -> bytes:

@@ -12,9 +12,10 @@ from typing import Any, Final
 
 from waypost.dialects import digits
 from waypost.dialects.anthropic_request import thoughts_of
-from waypost.dialects.anthropic_response import error, reasoning_of
-from waypost.dialects.chunks import BAD, choice_of
+from waypost.dialects.anthropic_response import reasoning_of
+from waypost.dialects.chunks import choice_of
 from waypost.dialects.digits import Verbatim
+from waypost.dialects.failures import UNREADABLE, error
 from waypost.dialects.foreign import encode, mapping, sequence
 from waypost.dialects.native import is_nothing
 from waypost.dialects.openai_responses_output import Call, Event, Message, PartKind, Place, Status, Thought
@@ -160,7 +161,7 @@ def write_response(answer: bytes, request: bytes) -> bytes:
         choice = choice_of(document)
         message = mapping(choice.get("message"))
         if message is None:
-            return error(BAD)
+            return error(UNREADABLE)
         output, status = Output(plain_id(document)), status_of(choice)
         for number, call in enumerate(sequence(message.get("tool_calls")) or ()):
             if mapping(call) is not None:
@@ -170,7 +171,7 @@ def write_response(answer: bytes, request: bytes) -> bytes:
         whole = begun(document, request) | ended(choice, output.items(status), document.get("usage"))
         return encode(digits.dumps(whole))
     except ValueError:
-        return error(BAD)
+        return error(UNREADABLE)
 
 
 def write_error(_: int, body: bytes) -> bytes:

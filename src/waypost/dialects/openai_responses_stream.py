@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from waypost.dialects import digits, sse
-from waypost.dialects.chunks import BAD, TOO_LONG, Chunks, Done, Fault, Step, choice_of
+from waypost.dialects.chunks import TOO_LONG, Chunks, Done, Fault, Step, choice_of
+from waypost.dialects.failures import UNREADABLE
 from waypost.dialects.foreign import dump, encode, mapping
 from waypost.dialects.openai_responses_output import Event
 from waypost.dialects.openai_responses_response import Output, begun, ended, plain_id, status_of
@@ -61,7 +62,7 @@ class StreamWriter:
             out = encode("".join(self._chunk(document)))
         except ValueError:
             self._number = number
-            return self._write(self._chunks.fail(Fault(BAD)))
+            return self._write(self._chunks.fail(Fault(UNREADABLE)))
         if self._output.size > LONGEST:
             self._number = number
             return self._write(self._chunks.fail(Fault(TOO_LONG)))

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from waypost.dialects.chunks import BAD, ENDED_EARLY, Chunks, Done, Fault, Step, choice_of
+from waypost.dialects.chunks import Chunks, Done, Fault, Step, choice_of
+from waypost.dialects.failures import ENDED_EARLY, UNREADABLE
 from waypost.dialects.sse import DONE, write
 
 SAID: dict[str, Any] = {"choices": [{"delta": {"content": "a"}, "finish_reason": None}]}
@@ -33,7 +34,7 @@ def test_a_stream_that_did_not(data: bytes) -> None:
 
 @pytest.mark.parametrize("data", [b"data: {\n\n", b"data: []\n\n", b'data: {"a":NaN}\n\n', b"data: \xff\n\n"])
 def test_what_cannot_be_understood(data: bytes) -> None:
-    assert read(stream(SAID) + data + stream(FINISHED) + DONE) == [SAID, Fault(BAD)]
+    assert read(stream(SAID) + data + stream(FINISHED) + DONE) == [SAID, Fault(UNREADABLE)]
 
 
 @pytest.mark.parametrize(
