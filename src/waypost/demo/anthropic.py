@@ -46,6 +46,7 @@ _STOPS: Final = {
     "calls": "tool_use",
     "refusal": "refusal",
 }
+_ONE_MODEL: Final = "GET /v1/models/"
 _LIMITS: Final = (
     ("anthropic-ratelimit-requests-limit", "4000"),
     ("anthropic-ratelimit-requests-remaining", "3999"),
@@ -69,6 +70,8 @@ def serve(provider: DemoProvider, call: Call) -> Answer:
         RefusedError: as `refusal` words it.
     """
     operation = _OPERATIONS.get(call.operation)
+    if call.operation.startswith(_ONE_MODEL):
+        operation = _one_model
     if operation is None:
         raise RefusedError(404, f"There is no {call.operation}.")
     # SDKs send a key in either header: `x-api-key` up to anthropic 2.10, a bearer token since.
@@ -99,10 +102,13 @@ def refusal(error: RefusedError) -> Answer:
 
 def _parsed(shape: type[S], provider: DemoProvider, call: Call) -> S:
     body = read(shape, call.body)
-    model = getattr(body, "model", "")
+    _check_model(provider, getattr(body, "model", ""))
+    return body
+
+
+def _check_model(provider: DemoProvider, model: str) -> None:
     if model not in provider.models:
         raise RefusedError(404, f"There is no model {model!r}.", param="model")
-    return body
 
 
 def _traits(model: str, call: Call) -> Traits:
@@ -113,12 +119,19 @@ def _traits(model: str, call: Call) -> Traits:
 
 
 def _models(provider: DemoProvider, _: Call) -> Answer:
-    data = [
-        {"type": "model", "id": model, "display_name": model, "created_at": "2026-01-01T00:00:00Z"}
-        for model in provider.models
-    ]
+    data = [_model(model) for model in provider.models]
     ends = {"first_id": provider.models[0], "last_id": provider.models[-1]}
     return whole({"data": data, "has_more": False, **ends}, headers(identifier("req_", 24)))
+
+
+def _one_model(provider: DemoProvider, call: Call) -> Answer:
+    model = call.operation.removeprefix(_ONE_MODEL)
+    _check_model(provider, model)
+    return whole(_model(model), headers(identifier("req_", 24)))
+
+
+def _model(model: str) -> Json:
+    return {"type": "model", "id": model, "display_name": model, "created_at": "2026-01-01T00:00:00Z"}
 
 
 def _count(provider: DemoProvider, call: Call) -> Answer:

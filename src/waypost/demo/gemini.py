@@ -65,7 +65,9 @@ def serve(provider: DemoProvider, call: Call) -> Answer:
     if found is None:
         raise RefusedError(404, f"There is no {call.operation}.")
     model, method = found[1], found[2]
-    if model not in provider.models or (call.method == "GET") != (method is None):
+    embeds = method in {"embedContent", "batchEmbedContents"}
+    is_able = method in {None, "countTokens"} or embeds is (model not in TRAITS)
+    if model not in provider.models or (call.method == "GET") != (method is None) or not is_able:
         raise RefusedError(404, f"models/{model} is not found, or does not do this.")
     return _do(provider, call, model, method)
 
@@ -143,8 +145,6 @@ def _stream(provider: DemoProvider, call: Call, model: str) -> Answer:
 def _asked(provider: DemoProvider, call: Call, model: str, *, streams: bool) -> tuple[Body, Faults]:
     if call.query.get("alt") not in {None, "json", "sse"}:
         raise RefusedError(400, "The form of the answer is json or sse.", param="alt")
-    if model not in TRAITS:
-        raise RefusedError(404, f"models/{model} is not found, or does not do this.")
     body = read(Body, call.body)
     check(body, TRAITS[model])
     spoken = [turn.said for turn in body.contents if turn.role != "model" and turn.said]

@@ -30,6 +30,9 @@ from waypost.demo.wire import (
 DIMENSIONS: Final = 256
 """Length of an embedding vector, unless another is asked for."""
 
+EMBEDDING: Final = "embed"
+"""What names of models begin with that give vectors, and nothing else."""
+
 OWN: Final = frozenset({"authorization", "openai-organization", "openai-project"})
 """Headers that tell OpenAI who calls."""
 
@@ -50,6 +53,7 @@ _LIMITS: Final = (
 )
 _VERSION: Final = ("openai-version", "2020-10-01")
 _SERVER_ERRORS: Final = range(500, 600)
+_ONE_MODEL: Final = "GET /v1/models/"
 _DONE: Final = b"data: [DONE]\n\n"
 
 
@@ -65,6 +69,8 @@ def serve(provider: DemoProvider, call: Call) -> Answer:
         RefusedError: as `refusal` words it.
     """
     operation = _OPERATIONS.get(call.operation)
+    if call.operation.startswith(_ONE_MODEL):
+        operation = _one_model
     if operation is None:
         raise RefusedError(404, f"There is no {call.operation}.", code="unknown_url")
     if call.headers.get("authorization") != f"Bearer {provider.api_key}":
@@ -98,19 +104,32 @@ def parsed(shape: type[S], provider: DemoProvider, call: Call) -> S:
             400, f"There is no parameter {unknown!r}.", param=unknown, code="unknown_parameter"
         )
     model = getattr(body, "model", "")
-    if model not in provider.models:
-        message = f"The demo provider {provider.name!r} has no model {model!r}."
-        raise RefusedError(404, message, param="model", code="model_not_found")
+    _check_model(provider, model)
+    if model.startswith(EMBEDDING) is not issubclass(shape, Embeddings):
+        raise RefusedError(404, f"The model {model!r} does not do this.", param="model")
     return body
 
 
+def _check_model(provider: DemoProvider, model: str) -> None:
+    if model not in provider.models:
+        message = f"The demo provider {provider.name!r} has no model {model!r}."
+        raise RefusedError(404, message, param="model", code="model_not_found")
+
+
 def _models(provider: DemoProvider, _: Call) -> Answer:
-    created = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())
-    data = [
-        {"id": model, "object": "model", "created": created, "owned_by": provider.name}
-        for model in provider.models
-    ]
+    data = [_model(provider, model) for model in provider.models]
     return whole({"object": "list", "data": data}, headers())
+
+
+def _one_model(provider: DemoProvider, call: Call) -> Answer:
+    model = call.operation.removeprefix(_ONE_MODEL)
+    _check_model(provider, model)
+    return whole(_model(provider, model), headers())
+
+
+def _model(provider: DemoProvider, model: str) -> Json:
+    created = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())
+    return {"id": model, "object": "model", "created": created, "owned_by": provider.name}
 
 
 # --- chat -------------------------------------------------------------------------------------------------

@@ -118,6 +118,9 @@ def test_tokens_are_counted_and_models_listed(sdks: SimpleNamespace) -> None:
     )
     assert counted.input_tokens == 10
     assert [model.id for model in sdks.anthropic.models.list()] == list(ANTHROPIC.models)
+    assert sdks.anthropic.models.retrieve(HAIKU).display_name == HAIKU
+    with pytest.raises(anthropic.NotFoundError):
+        sdks.anthropic.models.retrieve("claude-2")
 
 
 def test_every_answer_has_an_id_and_says_what_is_left(sdks: SimpleNamespace) -> None:

@@ -213,5 +213,6 @@ def test_what_there_is_not() -> None:
     ):
         assert document(post(GEMINI, path, HI))["error"]["status"] == "NOT_FOUND"
     assert post(GEMINI, f"/v1beta/models/{EMBEDDING}:generateContent", HI).status == 404
+    assert post(GEMINI, f"/v1beta/models/{PRO}:embedContent", {"content": HI["contents"][0]}).status == 404
     assert get(GEMINI, "/v1beta/models/other").status == 404
     assert post(GEMINI, f"/v1beta/models/{PRO}:generateContent?alt=proto", HI).status == 400

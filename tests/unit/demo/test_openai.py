@@ -133,6 +133,22 @@ def test_plain_completions(sdks: SimpleNamespace) -> None:
 
 def test_models_are_listed(sdks: SimpleNamespace) -> None:
     assert [model.id for model in sdks.cloud.models.list()] == list(CLOUD.models)
+    assert sdks.cloud.models.retrieve("general-large").owned_by == "cloud"
+    with pytest.raises(openai.NotFoundError):
+        sdks.cloud.models.retrieve("gpt-4o")
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/chat/completions", {**ASKED, "model": "embed-small"}),
+        ("/v1/responses", {"model": "embed-small", "input": "x"}),
+        ("/v1/embeddings", {"model": "general-large", "input": "x"}),
+    ],
+)
+def test_models_for_vectors_do_nothing_else_and_others_give_none(path: str, body: Any) -> None:
+    given = post(CLOUD, path, body)
+    assert (given.status, document(given)["error"]["param"]) == (404, "model")
 
 
 def test_every_answer_says_what_is_left_and_has_an_id(sdks: SimpleNamespace) -> None:
