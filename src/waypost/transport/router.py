@@ -228,11 +228,13 @@ class Router:
                 self._sent = Sent(request, outcome, self._routing.clock())
                 return self._forward(self._sent)
             case Answer(text):
-                return self._reply(self._fixed(request, text))
+                reply = self._fixed(request, text)
             case Refuse():
-                return self._reply(self._refusal(request, outcome))
+                reply = self._refusal(request, outcome)
             case _:
                 assert_never(outcome)
+        self._routing.metrics.ended(outcome.decision.rule.name, None, reply.status)
+        return self._reply(reply)
 
     def _fixed(self, request: ChatRequest, text: str, code: str = "answered") -> Reply:
         now = int(self._routing.now())

@@ -30,6 +30,7 @@ from waypost.mutations.reasoning import FAMILIES, Lora
 from waypost.mutations.shape import Shape
 from waypost.mutations.target import Use, target
 from waypost.needs import Recall, Remembered
+from waypost.observe.metrics import Metrics
 from waypost.policy import IdentityRules, Policy
 from waypost.providers.chain import hop_id
 from waypost.selection.base import Candidate
@@ -832,3 +833,20 @@ def test_nothing_is_remembered_of_who_has_no_conversation() -> None:
     assert routing.recall(Recall(None, ("a",))) == Remembered(None, {})
     routing.conversations.keep("key", "b")
     assert routing.recall(Recall("key", ("a",))).kept == "b"
+
+
+# --- counting
+
+
+@pytest.mark.parametrize(
+    ("text", "rule", "kind"),
+    [("forbidden", "no", "4xx"), ("hours", "opening", "2xx"), ("broken", "down", "5xx")],
+)
+def test_a_request_that_is_not_sent_is_counted_at_once(text: str, rule: str, kind: str) -> None:
+    talk = Talk()
+    talk.routing = replace(talk.routing, metrics=Metrics(lambda: POLICY))
+    talk.router = Router(talk.routing)
+    talk.ask(text)
+    talk.close()
+    labels = {"decision": rule, "model": "none", "status_class": kind}
+    assert talk.routing.metrics.registry.get_sample_value("waypost_requests_total", labels) == 1
