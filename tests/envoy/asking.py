@@ -257,6 +257,9 @@ def _ask_responses(sdk: openai.OpenAI, body: Any, *, stream: bool) -> Answered:
 # --- bare HTTP ---------------------------------------------------------------------------------------------
 
 
+_BORDER = re.compile(rb"\r?\n\r?\n")
+
+
 @dataclass
 class Streaming:
     """A stream as it arrives.
@@ -269,7 +272,7 @@ class Streaming:
     response: http.client.HTTPResponse
     raw: bytearray = field(default_factory=bytearray)
     is_cut: bool = False
-    _rest: bytes = b""
+    _read: int = 0
 
     @property
     def status(self) -> int:
@@ -285,9 +288,14 @@ class Streaming:
                 return
             if not data:
                 return
+            start = max(0, len(self.raw) - 3)  # where a border may begin that ends in the new bytes
             self.raw += data
-            *whole, self._rest = re.split(rb"\r?\n\r?\n", self._rest + data)
-            yield from (found for block in whole if (found := _event(block)))
+            borders = list(_BORDER.finditer(self.raw, max(start, self._read)))
+            for border in borders:
+                found = _event(bytes(self.raw[self._read : border.start()]))
+                self._read = border.end()
+                if found:
+                    yield found
 
     def pieces(self, form: Form) -> Iterator[str]:
         """Texts as they come."""

@@ -93,7 +93,7 @@ def mixed_world(whole_mixed_world: World) -> World:
     return whole_mixed_world
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def shared_mixed(whole_mixed_world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     with serve(tmp_path_factory.mktemp("mixed"), mixed(whole_mixed_world)) as gateway:
         yield gateway
@@ -106,7 +106,7 @@ def mixed_gateway(shared_mixed: Gateway, mixed_world: World) -> Gateway:
     return shared_mixed
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def shared_hasty(whole_mixed_world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     settings = {"timeouts": {"connect_seconds": 1, "idle_seconds": 0.5}}
     with serve(tmp_path_factory.mktemp("hasty"), mixed(whole_mixed_world) | settings) as gateway:
