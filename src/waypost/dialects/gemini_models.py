@@ -1,10 +1,10 @@
 """What families of Gemini models understand, by name.
 
-Source: Gemini API documentation, Thinking, Structured outputs and Thought signatures (2026).
+Source: Gemini API documentation, Models, Thinking, Structured outputs and Thought signatures (2026).
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 Thinking = Literal["none", "budget", "level"]
@@ -17,6 +17,7 @@ class Family:
     """One kind of model.
 
     Attributes:
+        max_tokens: most tokens of an answer.
         json_schema: takes JSON Schema as it is; others want the subset that OpenAPI 3.0 has.
         thinking: how it is told how hard to think; the wrong way is refused.
         least_budget: fewest tokens of thinking, while it thinks.
@@ -25,6 +26,7 @@ class Family:
         is_signed: a call in the history must carry its signature.
     """
 
+    max_tokens: int = 65_536
     json_schema: bool = True
     thinking: Thinking = "level"
     least_budget: int = 1
@@ -33,7 +35,8 @@ class Family:
     is_signed: bool = True
 
 
-_OLD: Final = Family(json_schema=False, thinking="none", is_signed=False)
+_OLD: Final = Family(max_tokens=8_192, json_schema=False, thinking="none", is_signed=False)
+_UNKNOWN: Final = replace(_OLD, max_tokens=2**31 - 1)
 
 
 def family_of(model: str) -> Family:
@@ -41,7 +44,7 @@ def family_of(model: str) -> Family:
     name = model.rpartition("/")[2].lower()
     found = _VERSION.match(name)
     if found is None:
-        return Family() if name.startswith("gemini") else _OLD
+        return Family() if name.startswith("gemini") else _UNKNOWN
     version = int(found[1]), int(found[2] or 0)
     rest = name[found.end() :]
     if version < (2, 5):

@@ -3,7 +3,7 @@
 Rule 1: pure; the same request gives the same bytes, whatever was tried before.
 Rule 2: the body has no model, the path has it, and no key is ever in a path.
 
-Source: Gemini API reference, v1beta (2026); types of google-genai 3.3.0.
+Source: Gemini API reference, v1beta (2026); types of google-genai 3.4.0.
 """
 
 import math
@@ -92,9 +92,9 @@ def _refuse_old(name: str) -> None:
 
 def _generation(document: Mapping[str, Any], family: Family, notes: Notes, detail: int) -> dict[str, object]:
     read = _Numbers(document, notes)
-    longest = read.whole("max_completion_tokens", 1, _SEEDS - 1)
+    longest = read.whole("max_completion_tokens", 1, family.max_tokens)
     found: dict[str, object] = {
-        "maxOutputTokens": read.whole("max_tokens", 1, _SEEDS - 1) if longest is None else longest,
+        "maxOutputTokens": read.whole("max_tokens", 1, family.max_tokens) if longest is None else longest,
         "temperature": read.number("temperature", 0, 2),
         "topP": read.number("top_p", 0, 1),
         "topK": read.whole("top_k", 1, 1000) if document.get("top_k") != -1 else None,
@@ -280,6 +280,8 @@ def _tools(document: Mapping[str, Any], family: Family, notes: Notes) -> dict[st
     if names is not None and not set(names) <= known:
         _refuse("names a tool that is not offered", "tool_choice")
     if not found:
+        if mode == "ANY":
+            _refuse("needs `tools`", "tool_choice")
         return {}
     if is_filter:
         wanted = frozenset(names or ())

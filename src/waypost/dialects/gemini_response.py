@@ -3,7 +3,7 @@
 Rule 1: what cannot be understood becomes an error, never an answer that looks whole.
 Rule 2: arguments of tools keep the digits of their numbers.
 
-Source: Gemini API reference, `GenerateContentResponse` (v1beta, 2026); types of google-genai 3.3.0.
+Source: Gemini API reference, `GenerateContentResponse` (v1beta, 2026); types of google-genai 3.4.0.
 """
 
 import hashlib

@@ -6,7 +6,8 @@ from waypost.dialects.gemini_models import Family, family_of
 
 FLASH = Family(thinking="budget", can_stop=True, is_signed=False)
 ALL = Family(levels=("minimal", "low", "medium", "high"))
-OLD = Family(json_schema=False, thinking="none", is_signed=False)
+OLD = Family(max_tokens=8_192, json_schema=False, thinking="none", is_signed=False)
+UNKNOWN = Family(max_tokens=2**31 - 1, json_schema=False, thinking="none", is_signed=False)
 
 
 @pytest.mark.parametrize(
@@ -30,8 +31,8 @@ OLD = Family(json_schema=False, thinking="none", is_signed=False)
         ("gemini-pro-latest", Family()),
         ("gemini-2.0-flash", OLD),
         ("gemini-1.5-pro-002", OLD),
-        ("gemma-3-27b-it", OLD),
-        ("", OLD),
+        ("gemma-3-27b-it", UNKNOWN),
+        ("", UNKNOWN),
     ],
 )
 def test_families(model: str, family: Family) -> None:

@@ -121,7 +121,7 @@ def test_what_asks_for_nothing_sends_nothing(fields: dict[str, Any]) -> None:
         ({"n": 20}, {"candidateCount": 8}, "n: lowered to 8"),
         ({"seed": 2**40 + 5}, {"seed": 5}, "seed: folded into 31 bits"),
         ({"stop": list("abcdef")}, {"stopSequences": list("abcde")}, "stop: only the first 5 are sent"),
-        ({"max_tokens": 10**400}, {"maxOutputTokens": 2**31 - 1}, "max_tokens: lowered to 2.14748e+09"),
+        ({"max_tokens": 10**400}, {"maxOutputTokens": 65536}, "max_tokens: lowered to 65536"),
         ({"logprobs": True, "top_logprobs": 99}, {"responseLogprobs": True, "logprobs": 20}, None),
     ],
 )
@@ -311,6 +311,7 @@ def test_allowed_tools_that_may_be_used_are_the_only_ones_offered() -> None:
 def test_tool_choice_without_tools_is_not_sent() -> None:
     assert "toolConfig" not in body(tool_choice="auto")
     assert "toolConfig" not in body(tool_choice="none", tools=[])
+    assert refused(tool_choice="required") == refused(tool_choice="required", tools=[]) == "tool_choice"
 
 
 @pytest.mark.parametrize(
