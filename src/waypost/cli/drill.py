@@ -154,22 +154,25 @@ def judge(policy: Policy, rule: Rule, chain: Sequence[str], count: int, seen: Se
         count: how many of them were made to fail.
         seen: what happened.
     """
-    expected = chain[count] if count < len(chain) else None
-    return Row(tuple(chain[:count]), expected, seen, "; ".join(_problems(policy, rule, expected, seen)))
+    left = chain[count:]
+    return Row(
+        tuple(chain[:count]), next(iter(left), None), seen, "; ".join(_problems(policy, rule, left, seen))
+    )
 
 
-def _problems(policy: Policy, rule: Rule, expected: str | None, seen: Seen) -> Iterator[str]:
-    action = rule.action
-    boundary = action.boundary if isinstance(action, Route) else None
+def _problems(policy: Policy, rule: Rule, left: Sequence[str], seen: Seen) -> Iterator[str]:
+    route = rule.action if isinstance(rule.action, Route) else Route(())
     endpoint = policy.endpoints.get(seen.answered or "")
     zone = endpoint.zone if endpoint else None
-    if boundary is not None and zone is not None and zone not in boundary:
+    if route.boundary is not None and zone is not None and zone not in route.boundary:
         yield f"{seen.answered!r} is in zone {zone!r}, outside the boundary"
-    if seen.answered != expected:
+    # Who is optional may not be there, and then the next one answers.
+    sure = next((n for n, name in enumerate(left) if name not in route.optional), len(left))
+    if seen.answered not in (left[: sure + 1] or [None]):
         who = (
             repr(seen.answered) if seen.answered else f"nobody ({seen.status} {seen.code})".replace(" )", ")")
         )
-        wanted = f"expected {expected!r}" if expected else "nobody was left"
+        wanted = f"expected {left[0]!r}" if left else "nobody was left"
         yield f"{wanted}, and {who} answered"
 
 

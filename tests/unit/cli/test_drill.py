@@ -153,6 +153,26 @@ def test_an_answer_from_outside_is_told_first() -> None:
     assert row.problem == "'a' is in zone 'external', outside the boundary"
 
 
+@pytest.mark.parametrize(
+    ("optional", "answered", "is_fine"),
+    [
+        ({"a"}, "a", True),
+        ({"a"}, "b", True),
+        ({"a"}, "c", False),
+        ({"a", "b"}, "c", True),
+        ({"b"}, "b", False),
+        ({"a", "b", "c"}, "c", True),
+        ({"a"}, None, False),
+    ],
+)
+def test_who_need_not_be_there_may_be_passed_over(
+    optional: set[str], answered: str | None, *, is_fine: bool
+) -> None:
+    free = replace(RULE, action=Route(CHAIN, optional=frozenset(optional)))
+    row = judge(POLICY, free, CHAIN, 0, Seen(200 if answered else 503, answered, 1, 1.0))
+    assert (row.problem == "") == is_fine
+
+
 def test_the_limit_is_called_what_all_of_a_chain_take() -> None:
     assert name_limit(POLICY.endpoints.values()) == "max_completion_tokens"
     assert name_limit([Endpoint("v", provider("v", "vllm"), "m")]) == "max_tokens"
