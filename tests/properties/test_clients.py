@@ -101,7 +101,9 @@ messages_requests = some(
         "speed": "standard",
         "diagnostics": some({"previous_message_id": "msg_1"}, {}),
         "container": some({"id": "c"}, {}),
-        "context_management": some({"edits": [{"type": "clear_thinking_20251015"}]}, {}),
+        "context_management": some(
+            {"edits": st.lists(some({"type": "clear_thinking_20251015"}, {"keep": "all"}), max_size=2)}, {}
+        ),
     },
 )
 

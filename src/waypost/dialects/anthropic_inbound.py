@@ -4,7 +4,8 @@ Rule 1: what only Anthropic understands and OpenAI has no word for stands beside
 names that answers use too: `thinking_blocks`, `cache_control`, `is_error`, `file_url`, `top_k`.
 Rule 2: what only Anthropic can serve (its tools, its blocks, members unknown here) is left out and named as
 `native`. Left out unnamed is what changes nothing about the answer: `service_tier`, `speed: standard`,
-`diagnostics`, `eager_input_streaming`, `display` of thoughts, marks for caching on calls.
+`diagnostics`, `eager_input_streaming`, `display` of thoughts, marks for caching on calls, and which thoughts
+Anthropic is to forget.
 
 Source: Anthropic Messages API, version 2023-06-01, as the types of SDK 2.11.0 have it.
 """
@@ -29,6 +30,7 @@ _READ: Final = frozenset(
         *_SAME,
         *("max_tokens", "messages", "system", "stream", "stop_sequences", "metadata", "tools", "tool_choice"),
         *("thinking", "output_config", "output_format", "service_tier", "speed", "diagnostics"),
+        "context_management",
     }
 )
 _TOOL: Final = frozenset(
@@ -94,6 +96,7 @@ def read_document(document: dict[str, Any], native: Native) -> dict[str, Any]:
     diagnostics = _object(document, "diagnostics")
     native.beyond(diagnostics, ("previous_message_id",), "diagnostics")
     native.unless_ident(diagnostics.get("previous_message_id"), "diagnostics.previous_message_id")
+    _managed(document, native)
     neutral = {name: document[name] for name in _SAME if document.get(name) is not None}
     _mark(document, "")
     neutral["messages"] = list(_messages(document, native))
@@ -113,6 +116,28 @@ def read_document(document: dict[str, Any], native: Native) -> dict[str, Any]:
             invalid("`metadata.user_id` must be a string.", "metadata.user_id")
         neutral["user"] = user
     return neutral | _tools(document, native) | _output(document, native)
+
+
+def _managed(document: Mapping[str, Any], native: Native) -> None:
+    """Which thoughts of earlier turns are forgotten concerns Anthropic alone: no other provider gets any."""
+    managed = _object(document, "context_management")
+    native.beyond(managed, ("edits",), "context_management")
+    edits = sequence(managed.get("edits"))
+    if edits is None:
+        native.unless(managed.get("edits"), (), "context_management.edits")
+    for number, edit in enumerate(edits or ()):
+        if not _forgets(mapping(edit) or {}):
+            native.add(f"context_management.edits[{number}]")
+
+
+def _forgets(edit: Mapping[str, Any]) -> bool:
+    match edit:
+        case {"type": "clear_thinking_20251015", "keep": "all", **rest}:
+            return not rest
+        case {"type": "clear_thinking_20251015", "keep": {"type": "thinking_turns", "value": int(), **more}}:
+            return not more and len(edit) == len(("type", "keep"))
+        case _:
+            return len(edit) == 1 and edit.get("type") == "clear_thinking_20251015"
 
 
 def _object(document: Mapping[str, Any], name: str) -> dict[str, Any]:

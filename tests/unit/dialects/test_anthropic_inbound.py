@@ -285,7 +285,24 @@ SEARCHED = {"type": "server_tool_use", "id": "s", "name": "web_search", "input":
     [
         ({"container": "c"}, "container"),
         ({"mcp_servers": [{"url": "https://x"}]}, "mcp_servers"),
-        ({"context_management": {"edits": [{"type": "clear_tool_uses_20250919"}]}}, "context_management"),
+        (
+            {"context_management": {"edits": [{"type": "clear_tool_uses_20250919"}]}},
+            "context_management.edits[0]",
+        ),
+        (
+            {"context_management": {"edits": [{"type": "clear_thinking_20251015"}, "x"]}},
+            "context_management.edits[1]",
+        ),
+        (
+            {"context_management": {"edits": [{"type": "clear_thinking_20251015", "keep": "some"}]}},
+            "context_management.edits[0]",
+        ),
+        (
+            {"context_management": {"edits": [{"type": "clear_thinking_20251015", "keep": "all", "a": "b"}]}},
+            "context_management.edits[0]",
+        ),
+        ({"context_management": {"edits": "x"}}, "context_management.edits"),
+        ({"context_management": {"more": "x"}}, "context_management.more"),
         ({"inference_geo": "us"}, "inference_geo"),
         ({"service_tier": "gold"}, "service_tier"),
         ({"diagnostics": {"previous_message_id": "what I said"}}, "diagnostics.previous_message_id"),
@@ -361,6 +378,15 @@ def test_a_title_or_citations_of_a_document() -> None:
         {"tools": [{"name": "f", "eager_input_streaming": True, "allowed_callers": ["direct"]}]},
         {"messages": [{"role": "assistant", "content": [{**USED, **MARK, "caller": {"type": "direct"}}]}]},
         {"thinking": {"type": "adaptive", "display": "omitted"}},
+        {
+            "context_management": {
+                "edits": [
+                    {"type": "clear_thinking_20251015"},
+                    {"type": "clear_thinking_20251015", "keep": "all"},
+                    {"type": "clear_thinking_20251015", "keep": {"type": "thinking_turns", "value": 2}},
+                ]
+            }
+        },
     ],
 )
 def test_what_says_nothing_of_the_answer_binds_to_nobody(fields: dict[str, Any]) -> None:
