@@ -195,7 +195,7 @@ def _replacement(status: int, content_type: str, endpoint: Endpoint) -> tuple[st
     if status in {401, 403}:
         return _own("provider_rejected_credentials", 502, f"{provider} refused the gateway's credentials.")
     if status == HTTPStatus.PAYMENT_REQUIRED:
-        return _own("provider_account_exhausted", 503, f"{provider} wants the gateway's account paid.")
+        return _own("insufficient_quota", 503, f"{provider} wants the gateway's account paid.")
     if status == HTTPStatus.NOT_FOUND:
         return _own("provider_model_not_found", 502, f"{provider} does not know what the gateway calls it.")
     if status in _REDIRECT:  # the client must not take its key to wherever this points
