@@ -668,7 +668,7 @@ def says_error(status: int, body: Any) -> Behaviour:
     return respond(status, json.dumps(body).encode())
 
 
-async def _clean(exchange: Exchange) -> None:
+async def clean(exchange: Exchange) -> None:
     await exchange.send(chunk(b""))
 
 
@@ -687,7 +687,7 @@ async def stall(exchange: Exchange) -> None:
 def sends(
     pieces: Sequence[bytes],
     gate: Gate | None = None,
-    ending: Behaviour = _clean,
+    ending: Behaviour = clean,
 ) -> Behaviour:
     """These bytes as a stream; `gate(n)` is awaited before piece n, and before the ending."""
 
@@ -715,7 +715,7 @@ class Script:
     says: Says
     change: Callable[[Tongue, list[bytes]], Sequence[bytes]] = field(default=lambda _, events: events)
     gate: Gate | None = None
-    ending: Behaviour = _clean
+    ending: Behaviour = clean
 
     async def __call__(self, exchange: Exchange) -> None:
         tongue = tongue_of(exchange.request)

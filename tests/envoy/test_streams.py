@@ -33,6 +33,7 @@ from tests.envoy.speaking import (
     Script,
     Tongue,
     bytewise,
+    clean,
     cut,
     sse,
     stall,
@@ -251,22 +252,28 @@ def test_a_line_that_cannot_be_read_is_an_error_or_passes_as_it_is(
             one_error_at_the_end(form, events)
 
 
-@each_way
+@each_form
 def test_a_stream_that_is_cut_is_a_broken_transfer(
-    mixed_gateway: Gateway, mixed_world: World, form: Form, name: str
+    mixed_gateway: Gateway, mixed_world: World, form: Form
 ) -> None:
-    gate = mixed_world[name].gate()
-    mixed_world[name].behaviour = Script(SAID, lambda _, events: events[:3], gate, cut)
-    gate.open(3)
-    events: list[Event] = []
-    with streaming(mixed_gateway, form, over(name)) as answer:
-        for event in answer:
-            events.append(event)
-            if heard(form, events) == "".join(WORDS[:2]):
-                gate.open()
-    assert heard(form, events) == "".join(WORDS[:2])
-    assert answer.is_cut
-    never_complete(form, events)
+    """All providers at once: Envoy takes a second to close."""
+
+    def one(name: str) -> None:
+        gate = mixed_world[name].gate()
+        mixed_world[name].behaviour = Script(SAID, lambda _, events: events[:3], gate, cut)
+        gate.open(3)
+        events: list[Event] = []
+        with streaming(mixed_gateway, form, over(name)) as answer:
+            for event in answer:
+                events.append(event)
+                if heard(form, events) == "".join(WORDS[:2]):
+                    gate.open()
+        assert heard(form, events) == "".join(WORDS[:2])
+        assert answer.is_cut
+        never_complete(form, events)
+
+    with ThreadPoolExecutor(3) as pool:
+        assert len(list(pool.map(one, FIRST.values()))) == 3
 
 
 @each_form
@@ -320,8 +327,8 @@ def test_the_sdks_raise_on_an_error_in_a_stream(
     assert kinds[-1] in {"error", "response.failed"}
 
 
-@pytest.mark.parametrize("name", FIRST.values())
-def test_the_sdks_raise_on_a_cut(mixed_gateway: Gateway, mixed_world: World, name: str) -> None:
+def test_the_sdks_raise_on_a_cut(mixed_gateway: Gateway, mixed_world: World) -> None:
+    name = "gemini1"
     upstream = mixed_world[name]
     gate = upstream.gate()
     upstream.behaviour = Script(SAID, lambda _, events: events[:3], gate, cut)
@@ -431,3 +438,31 @@ def test_unfinished_arguments_of_a_tool_are_no_call(mixed_gateway: Gateway, mixe
             events = list(answer)
         one_error_at_the_end(form, events)
         assert not [e for e in events if e.name == "response.function_call_arguments.done"]
+
+
+ENDS: dict[str, Callable[[Tongue, list[bytes]], Sequence[bytes]]] = {
+    "complete": lambda _, events: events,
+    "error": lambda tongue, events: [*events[:3], tongue.broken()],
+    "cut": lambda _, events: events[:3],
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_how_a_stream_ended_is_on_record(mixed_gateway: Gateway, mixed_world: World, end: str) -> None:
+    def one(way: tuple[Form, str]) -> None:
+        form, name = way
+        gate = mixed_world[name].gate()
+        gate.open(3 if end == "cut" else 100)
+        mixed_world[name].behaviour = Script(SAID, ENDS[end], gate, cut if end == "cut" else clean)
+        with streaming(mixed_gateway, form, over(name)) as answer:
+            for piece in answer.pieces(form):
+                if piece == WORDS[1]:
+                    gate.open()
+        found = answer.response.getheader("x-waypost-request-id")
+        mixed_gateway.until(lambda: mixed_gateway.records(found, "result"), "a result on record")
+        (result,) = mixed_gateway.records(found, "result")
+        assert (result["stream_end"], result["attempts"]) == (end, 1), (form.name, name)
+
+    with ThreadPoolExecutor(3) as pool:
+        ways = [(CHAT, "claude1"), (MESSAGES, "gemini1"), (RESPONSES, "openai1")]
+        assert len(list(pool.map(one, ways))) == 3
