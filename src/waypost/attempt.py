@@ -135,7 +135,8 @@ class Attempt:
         """
         if self.written is None:
             edited = self._edited(left)
-            return Sent(plain_request(edited) if self.form.mixed else edited)
+            is_exact = self.target.endpoint.provider.is_exact
+            return Sent(plain_request(edited, exact=is_exact) if self.form.mixed else edited)
         document = _document(splice(left, self._edits(left)))
         made = SERVERS[self.written].write_request(document, self.target.model, self.form.strict)
         provider = self.target.endpoint.provider

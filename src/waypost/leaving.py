@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from waypost.dialects import digits, signatures
+from waypost.dialects import digits, openai_plain, signatures
 from waypost.dialects.openai_chat import wants_usage
 from waypost.dialects.servers import SERVERS
 from waypost.dialects.spans import replace_model
@@ -23,6 +23,9 @@ from waypost.request.chat import ChatRequest, Dialect
 
 _MARKS: Final = (signatures.MARK.encode(), b'"thinking_blocks"')
 """What a client that speaks OpenAI's form sends back of another provider's answer."""
+
+_THOUGHTS: Final = (b'"reasoning_content"', b'"native_blocks"', b'"extra_content"')
+"""What OpenAI itself refuses of that, and other servers of its form may want."""
 
 _USAGE: Final = ("stream_options", "include_usage")
 
@@ -86,7 +89,8 @@ def leave(
 def _neutral(policy: Policy, request: ChatRequest, targets: Sequence[Target], shaped: Shaped) -> Leaving:
     form: Dialect = "openai_embeddings" if request.dialect == "openai_embeddings" else "openai_chat"
     body = shaped.body or request.original
-    reading = _Reading(body, form, strict=policy.strict)
+    mixed = request.sent is not None or _is_mixed(body, targets)
+    reading = _Reading(body, form, strict=policy.strict, mixed=mixed)
     dropped: dict[str, tuple[str, ...]] = {}
     kept: list[Target] = []
     refused: list[RequestError] = []
@@ -100,7 +104,6 @@ def _neutral(policy: Policy, request: ChatRequest, targets: Sequence[Target], sh
         raise refused[0]
     if _adds_usage(policy, request, targets):
         body = splice(body, (Put(_USAGE, value=True),))
-    mixed = request.sent is not None or any(mark in body for mark in _MARKS)
     named = _named(body, request.model, kept[0].model)
     if named is None and (body is not request.original or request.sent is not None):
         named = body
@@ -110,10 +113,11 @@ def _neutral(policy: Policy, request: ChatRequest, targets: Sequence[Target], sh
 class _Reading:
     """A neutral body, parsed at most once for all who are sent it in another form."""
 
-    def __init__(self, body: bytes, form: Dialect, *, strict: bool) -> None:
+    def __init__(self, body: bytes, form: Dialect, *, strict: bool, mixed: bool) -> None:
         self._body = body
         self._form: Dialect = form
         self._strict = strict
+        self._mixed = mixed
         self._document: Mapping[str, Any] | None = None
 
     def check(self, target: Target) -> tuple[str, ...]:
@@ -124,14 +128,25 @@ class _Reading:
         """
         provider = target.endpoint.provider
         if provider.speaks(self._form):
-            return ()
+            exact = self._mixed and provider.is_exact
+            return openai_plain.exactly(self._read(), strict=self._strict)[1] if exact else ()
         foreign = provider.foreign(self._form)
         if foreign is None:
             message = f"Model {target.endpoint.name!r} cannot serve this kind of request."
             raise RequestError(message, 400, "unsupported_operation", "model")
+        return SERVERS[foreign].write_request(self._read(), target.model, self._strict).warnings
+
+    def _read(self) -> Mapping[str, Any]:
         if self._document is None:
             self._document = cast("Mapping[str, Any]", digits.loads(self._body))
-        return SERVERS[foreign].write_request(self._document, target.model, self._strict).warnings
+        return self._document
+
+
+def _is_mixed(body: bytes, targets: Sequence[Target]) -> bool:
+    """Whether a client of OpenAI's form sends back what another provider said, as far as it matters."""
+    if any(mark in body for mark in _MARKS):
+        return True
+    return any(t.endpoint.provider.is_exact for t in targets) and any(mark in body for mark in _THOUGHTS)
 
 
 def _named(body: bytes, model: str, wanted: str) -> bytes | None:

@@ -24,6 +24,7 @@ def at(kind: ProviderKind, name: str = "", **fields: Any) -> Target:
     return target(Endpoint(name or kind, provider, f"{name or kind}-model"), Use(), None)
 
 
+HI = [{"role": "user", "content": "Hi"}]
 OPENAI, CLAUDE, GEMINI = at("openai"), at("anthropic"), at("gemini")
 
 
@@ -145,6 +146,19 @@ class TestNeutralForm:
     def test_what_another_provider_said_is_taken_out_for_openai(self, said: dict[str, Any]) -> None:
         talk = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Ho", **said}]
         assert left(read("openai_chat", messages=talk), OPENAI).mixed
+
+    def test_openai_itself_is_not_told_what_only_others_understand(self) -> None:
+        request = messages(top_k=7, stop_sequences=["a", "b", "c", "d", "e"])
+        own, other = left(request, OPENAI), left(request, at("vllm"))
+        assert [note.partition(":")[0] for note in own.dropped[OPENAI.key]] == ["top_k", "stop"]
+        assert list(other.dropped.values()) == [()]
+        with pytest.raises(RequestError, match="top_k"):
+            left(request, OPENAI, policy=replace(POLICY, strict=True))
+
+    @pytest.mark.parametrize("kind", ["openai", "vllm"])
+    def test_thoughts_are_taken_out_for_openai_itself(self, kind: ProviderKind) -> None:
+        talk = [*HI, {"role": "assistant", "content": "Ho", "reasoning_content": "Hm"}]
+        assert left(read("openai_chat", messages=talk), at(kind)).mixed is (kind == "openai")
 
     def test_who_is_worth_trying_again_comes_again(self) -> None:
         again = at("openai", "twice", retries=1)

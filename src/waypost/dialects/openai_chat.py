@@ -239,6 +239,11 @@ def wants_usage(request: ChatRequest) -> bool:
     return options is not None and options.get("include_usage") is True
 
 
+def wants_base64(request: ChatRequest) -> bool:
+    """Whether embeddings are to come as base64."""
+    return _members(request).get("encoding_format") == b'"base64"'
+
+
 def wants_json(request: ChatRequest) -> bool:
     """Whether the text of the answer is to be JSON."""
     wanted = _member(request, "response_format")
@@ -247,8 +252,11 @@ def wants_json(request: ChatRequest) -> bool:
 
 def _member(request: ChatRequest, name: str) -> dict[str, Any] | None:
     """A member of the body that is an object."""
-    found = {key: request.original[start:end] for key, start, end in top_level(request.original)}
-    return _object(json.loads(found.get(name, b"null"), parse_int=float))
+    return _object(json.loads(_members(request).get(name, b"null"), parse_int=float))
+
+
+def _members(request: ChatRequest) -> dict[str, bytes]:
+    return {key: request.original[start:end] for key, start, end in top_level(request.original)}
 
 
 def _model(name: str, owner: str, created: int) -> dict[str, object]:

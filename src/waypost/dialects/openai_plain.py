@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from waypost.dialects import digits, signatures
 from waypost.dialects.anthropic_content import invalid
-from waypost.dialects.foreign import encode, mapping, sequence
+from waypost.dialects.foreign import Notes, encode, mapping, sequence
 from waypost.errors import RequestError
 
 _OTHERS: Final = (
@@ -24,23 +24,51 @@ _FAILED: Final = "Error: "
 _MARKS: Final = re.compile(rb'"(?:%b|file_url)"' % "|".join(_OTHERS).encode())
 """One pass, and on pictures in base64 a fast one: they have no quote."""
 
+MAX_STOPS: Final = 4
+_EXACT: Final = (b'"top_k"', b'"stop"')
 _MEDIA: Final = (b'"image_url"', b'"file"', b'"input_audio"')
 
 
-def plain_request(body: bytes) -> bytes:
+def plain_request(body: bytes, *, exact: bool = False) -> bytes:
     """The body without it; the same object where there is nothing to take out.
+
+    Args:
+        body: of the neutral form.
+        exact: for OpenAI itself, which refuses what other servers of its form take.
 
     Raises:
         RequestError: 400; it holds a file that only its address is known of.
     """
     has_results = b'"tool"' in body and any(kind in body for kind in _MEDIA)
-    if not has_results and signatures.MARK.encode() not in body and not _MARKS.search(body):
+    has_more = exact and any(mark in body for mark in _EXACT)
+    if not (has_results or has_more or signatures.MARK.encode() in body or _MARKS.search(body)):
         return body
     try:
         document = mapping(digits.loads(body))
-        return body if document is None else write_request(document)
+        return body if document is None else write_request(exactly(document)[0] if exact else document)
     except ValueError as error:
         raise RequestError("The request body is no JSON that can be read.", 400, "invalid_json") from error
+
+
+def exactly(
+    document: Mapping[str, Any], *, strict: bool = False
+) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+    """A request as OpenAI itself takes it, and what is not told.
+
+    Source: OpenAI API reference, chat completions (2026).
+
+    Raises:
+        RequestError: 400, in strict mode.
+    """
+    notes = Notes(strict=strict)
+    taken = dict(document)
+    if taken.pop("top_k", None) is not None:
+        notes.add("top_k", "not sent, the API has no such parameter")
+    stops = sequence(document.get("stop"))
+    if stops is not None and len(stops) > MAX_STOPS:
+        taken["stop"] = stops[:MAX_STOPS]
+        notes.add("stop", f"the first {MAX_STOPS} are sent")
+    return taken, notes.all()
 
 
 def write_request(document: Mapping[str, Any]) -> bytes:

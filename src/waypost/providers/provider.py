@@ -173,6 +173,11 @@ class Provider:
         default = {"http": 80, "https": 443}[self.scheme]
         return host if first.port == default else f"{host}:{first.port}"
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether it refuses what its form does not have."""
+        return self.kind in {"openai", "azure_openai"}
+
     def speaks(self, dialect: Dialect) -> bool:
         """Whether it understands requests of this form as they are; a path of its own for it says so too."""
         return dialect in _PATHS[self.kind] or dialect in self.paths

@@ -17,7 +17,7 @@ from waypost.attempt import FORM, HOPS, form_id
 from waypost.dialects import anthropic_messages
 from waypost.dialects.anthropic_request import VERSION
 from waypost.dialects.foreign import Reply as Unsaid
-from waypost.dialects.openai_chat import error, wants_json, wants_usage
+from waypost.dialects.openai_chat import error, wants_base64, wants_json, wants_usage
 from waypost.dialects.reading import read_request
 from waypost.errors import EngineError, ProtocolError, RequestError
 from waypost.journey import Answer, Forward, Outcome, Refuse, known_model, route
@@ -340,6 +340,7 @@ class Router:
             ident=f"chatcmpl-{self._request_id.replace('-', '')}",
             created=int(self._routing.now()),
             include_usage=True,
+            is_base64=request.dialect == "openai_embeddings" and wants_base64(request),
         )
         return Answering(
             spoken=self._door.dialect if settled.target is None else leaving.spoken(settled.target),

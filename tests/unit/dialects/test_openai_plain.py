@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from waypost.dialects.openai_plain import plain_request, write_request
+from waypost.dialects.openai_plain import exactly, plain_request, write_request
 from waypost.dialects.signatures import hide
 from waypost.errors import RequestError
 
@@ -161,3 +161,18 @@ def test_a_body_that_cannot_be_read_is_refused(body: bytes) -> None:
 def test_text_that_only_speaks_of_it_stays() -> None:
     body = json.dumps({"messages": [{"role": "user", "content": 'what is "cache_control"?'}]}).encode()
     assert plain_request(body) is body
+
+
+def test_openai_itself_takes_no_top_k_and_four_stops() -> None:
+    body = b'{"model":"m","messages":[],"top_k":5,"stop":["a","b","c","d","e"]}'
+    assert plain_request(body) is body
+    told = json.loads(plain_request(body, exact=True))
+    assert told == {"model": "m", "messages": [], "stop": ["a", "b", "c", "d"]}
+    assert exactly(json.loads(body))[1] == (
+        "top_k: not sent, the API has no such parameter",
+        "stop: the first 4 are sent",
+    )
+    fine = b'{"model":"m","messages":[],"top_k":null,"stop":["a"]}'
+    assert exactly(json.loads(fine))[1] == ()
+    with pytest.raises(RequestError):
+        exactly(json.loads(body), strict=True)
