@@ -222,7 +222,9 @@ def test_json_object_schema_effort_and_one_call_at_a_time_reach_claude() -> None
     assert "JSON" in claude(response_format={"type": "json_object"})["system"][0]["text"]
     schema = {"type": "object", "properties": {}}
     wanted = {"type": "json_schema", "json_schema": {"name": "a", "schema": schema}}
-    assert claude(response_format=wanted)["output_config"]["format"]["schema"] == schema
+    assert claude(response_format=wanted)["output_config"]["format"]["schema"] == schema | {
+        "additionalProperties": False
+    }
     assert claude(response_format=wanted, model="claude-3-haiku")["tool_choice"]["type"] == "tool"
     assert claude(reasoning_effort="high")["thinking"]["type"] == "enabled"
     assert (

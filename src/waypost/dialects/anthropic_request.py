@@ -16,6 +16,7 @@ from typing import Any, Final, cast
 from waypost.dialects import digits, signatures
 from waypost.dialects.anthropic_content import blocks, invalid, marked, texts
 from waypost.dialects.anthropic_models import Family, family_of
+from waypost.dialects.anthropic_schema import closed
 from waypost.dialects.digits import Verbatim
 from waypost.dialects.foreign import Notes, Written, encode, mapping, says_nothing, sequence
 from waypost.errors import RequestError
@@ -70,7 +71,7 @@ def _body(document: Mapping[str, Any], model: str, notes: Notes) -> dict[str, An
     talk.read(document.get("messages"))
     body: dict[str, Any] = {"model": model, "max_tokens": _max_tokens(document, family, notes)}
     body |= _tools(document, talk, family, notes)
-    body |= _format(document, talk, family, body)
+    body |= _format(document, talk, family, body, notes)
     body |= _thinking(document, talk, family, body, notes)
     body |= _sampling(document, family, body, notes)
     body |= _rest(document, notes)
@@ -357,7 +358,7 @@ def _max_tokens(document: Mapping[str, Any], family: Family, notes: Notes) -> in
 
 
 def _format(
-    document: Mapping[str, Any], talk: _Conversation, family: Family, body: dict[str, Any]
+    document: Mapping[str, Any], talk: _Conversation, family: Family, body: dict[str, Any], notes: Notes
 ) -> dict[str, Any]:
     """`response_format`: a schema natively, else as a function to be called; any object by instruction."""
     match document.get("response_format"):
@@ -367,11 +368,12 @@ def _format(
             talk.system.append({"type": "text", "text": _JSON_HINT})
             return {}
         case {"type": "json_schema", "json_schema": {"schema": dict()}} as wanted:
-            written = Verbatim(digits.dumps(cast("dict[str, Any]", wanted)["json_schema"]["schema"]))
+            schema: dict[str, Any] = cast("dict[str, Any]", wanted)["json_schema"]["schema"]
         case _:
             invalid("`response_format` is none that the API knows.", "response_format")
     if family.has_schema:
-        return {"output_config": {"format": {"type": "json_schema", "schema": written}}}
+        return {"output_config": {"format": {"type": "json_schema", "schema": closed(schema, notes)}}}
+    written = Verbatim(digits.dumps(schema))
     tool = {"name": JSON_TOOL, "description": "Give the final answer.", "input_schema": written}
     tools = [tool, *body.get("tools", ())]
     is_only = body.get("tool_choice", {}).get("type") == "none" or len(tools) == 1
