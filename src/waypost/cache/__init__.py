@@ -1,0 +1,1 @@
+"""The semantic cache: who may share an answer, what may be kept, and whether two questions are one. Pure."""
