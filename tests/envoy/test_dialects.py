@@ -1,6 +1,7 @@
 """Every client at every kind of provider: in place where both speak the same, translated where not."""
 
 import json
+from itertools import permutations
 from typing import Any
 
 import anthropic
@@ -180,6 +181,34 @@ def test_tools_that_run_at_the_provider_are_served_at_home_only(
         if name != home:
             assert "tools" in form.error(response.json)[1]
     assert mixed_world.got() == {home: 1}
+
+
+def test_what_only_one_kind_can_do_goes_to_those_of_the_chain_who_can(
+    mixed_gateway: Gateway, mixed_world: World
+) -> None:
+    """Wherever they stand in it; and if they fail, nobody else is asked."""
+    search = {"tools": [{"type": "web_search_20250305", "name": "web_search"}]}
+    for form, extra, able in ((RESPONSES, ONLY_RESPONSES, "openai1"), (MESSAGES, search, "claude1")):
+        for field, value in extra.items():
+            for chain in permutations(FIRST.values(), 3):
+                response = mixed_gateway.post(form.body(over(*chain)) | {field: value}, form.path)
+                assert form.text(response.json) == f"This is {able}", (chain, field)
+            mixed_world[able].script = [fails(500)]
+            response = mixed_gateway.post(form.body(over(*chain)) | {field: value}, form.path)
+            assert response.status == 500
+            form.error(response.json)
+        assert mixed_world.got() == {able: 7 * len(extra)}
+        mixed_world[able].requests.clear()
+
+
+def test_betas_go_along_with_a_body_that_stays_as_it_is(mixed_gateway: Gateway, mixed_world: World) -> None:
+    mixed_world["claude1"].behaviour = fails(500)
+    headers = [("content-type", "application/json"), ("anthropic-beta", "one-2026-01-01,two-2026-01-01")]
+    body = json.dumps(MESSAGES.body(over("claude1", "claude2")))
+    assert mixed_gateway.request("POST", MESSAGES.path, body, headers).status == 200
+    for name in ("claude1", "claude2"):
+        assert mixed_world[name].wait().header("anthropic-beta") == "one-2026-01-01,two-2026-01-01"
+        assert complaints(mixed_world[name].wait()) == []
 
 
 def test_nothing_is_stored(mixed_gateway: Gateway, mixed_world: World) -> None:
