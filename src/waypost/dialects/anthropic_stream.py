@@ -28,6 +28,7 @@ from waypost.dialects.anthropic_response import (
     usage_from,
     usage_to,
 )
+from waypost.dialects.chunks import Chunks, Done, Fault, Step, choice_of
 from waypost.dialects.failures import ENDED_EARLY, error
 from waypost.dialects.foreign import Reply, encode, mapping, sequence
 from waypost.dialects.sse import Event, SseReader
@@ -332,9 +333,8 @@ class StreamWriter:
     """
 
     def __init__(self) -> None:
-        self._events = SseReader()
+        self._chunks = Chunks()
         self._is_begun = False
-        self._is_over = False
         self._index = -1  # of the block begun last
         self._open = ""  # what is in it; empty = none is open
         self._calls: dict[int, _Call] = {}
@@ -345,46 +345,32 @@ class StreamWriter:
 
     def feed(self, chunk: bytes) -> bytes:
         """The next bytes of the stream."""
-        return self._read(self._events.feed(chunk))
+        return b"".join(map(self._write, self._chunks.feed(chunk)))
 
     def end(self) -> bytes:
-        """The stream is over; had it not come to its end, this is said. Not all servers send `[DONE]`."""
-        out = self._read(self._events.end())
-        if self._is_over:
-            return out
-        return out + (encode(self._finish()) if self._choice else self._fail("api_error", ENDED_EARLY))
+        """The stream is over; had it not come to its end, this is said."""
+        return b"".join(map(self._write, self._chunks.end()))
 
-    def _read(self, events: list[Event]) -> bytes:
-        return b"".join(self._event(event) for event in events)
+    def _write(self, step: Step) -> bytes:
+        match step:
+            case Done():
+                return encode(self._finish())
+            case Fault():
+                kind = "overloaded_error" if step.code == "overloaded" else "api_error"
+                return sse.write(error_to(kind, step.message), "error")
+            case _:
+                try:
+                    return encode("".join(self._chunk(step)))
+                except ValueError:
+                    return self._write(self._chunks.fail(Fault(BAD_ANSWER)))
 
-    def _event(self, event: Event) -> bytes:
-        if self._is_over:
-            return b""
-        if (event.data or b"").startswith(b"[DONE]"):
-            return encode(self._finish()) if self._choice else self._fail("api_error", ENDED_EARLY)
-        document = _document(event)
-        if document is None:
-            return self._fail("api_error", BAD_ANSWER)
-        if document.get("error"):
-            found = mapping(document["error"]) or {}
-            kind = "overloaded_error" if found.get("code") == "overloaded" else "api_error"
-            return self._fail(kind, _string(found.get("message")) or "The provider failed.")
-        try:
-            return encode("".join(self._chunk(document)))
-        except ValueError:
-            return self._fail("api_error", BAD_ANSWER)
-
-    def _fail(self, kind: str, message: str) -> bytes:
-        self._is_over = True
-        return sse.write(error_to(kind, message), "error")
-
-    def _chunk(self, document: Mapping[str, Any]) -> Iterator[str]:
+    def _chunk(self, document: dict[str, Any]) -> Iterator[str]:
         if document.get("usage"):
             self._usage = document["usage"]
         if not self._is_begun:
             self._is_begun = True
             yield self._begin(document)
-        choice = mapping(next(iter(sequence(document.get("choices")) or ()), None)) or {}
+        choice = choice_of(document)
         delta = mapping(choice.get("delta")) or {}
         yield from self._thoughts(delta)
         for name in ("content", "refusal"):
@@ -495,7 +481,6 @@ class StreamWriter:
         while any(not call.is_closed and number != self._live for number, call in self._calls.items()):
             out += self._go_on()
         out += self._close()
-        self._is_over = True
         reason = stop_reason(self._choice, has_calls=bool(self._calls))
         delta = {"stop_reason": reason, "stop_sequence": None}
         out.append(_written({"type": "message_delta", "delta": delta, "usage": usage_to(self._usage)}))
