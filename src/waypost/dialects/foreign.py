@@ -77,6 +77,9 @@ class Reply:
         return named if isinstance(named, str) and 0 < len(named) <= _LONGEST_NAME else self.model
 
 
+_LINE_ENDS: Final = (("\u2028", "\\u2028"), ("\u2029", "\\u2029"), ("\x85", "\\u0085"))
+
+
 class Notes:
     """What cannot be sent as it was asked for."""
 
@@ -135,5 +138,12 @@ def dump(value: object) -> str:
 
 
 def encode(text: str) -> bytes:
-    """JSON text as bytes; what UTF-8 cannot say becomes an escape of JSON."""
+    """JSON text as bytes; what UTF-8 cannot say becomes an escape of JSON.
+
+    So does what some readers of event streams take for the end of a line.
+    """
+    if not text.isascii():
+        for end, escape in _LINE_ENDS:
+            if end in text:
+                text = text.replace(end, escape)
     return text.encode("utf-8", "backslashreplace")

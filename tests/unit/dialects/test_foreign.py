@@ -1,5 +1,7 @@
 """What got lost is told once each, bounded, and never in a client's own words."""
 
+import json
+
 import pytest
 
 from waypost.dialects.foreign import MAX_WARNINGS, Notes, Reply, dump, encode, mapping, says_nothing, sequence
@@ -76,3 +78,11 @@ def test_the_model_is_the_providers_word_if_it_has_one() -> None:
 )
 def test_what_may_be_left_out_without_a_word(name: str, value: object, expected: object) -> None:
     assert says_nothing(name, value) is expected
+
+
+def test_what_some_readers_take_for_the_end_of_a_line_is_escaped() -> None:
+    text = "a\u2028b\u2029c\x85d é"
+    written = encode(dump({"text": text}))
+    assert written.decode().splitlines() == [written.decode()]
+    assert json.loads(written) == {"text": text}
+    assert "é".encode() in written
