@@ -28,13 +28,10 @@ from waypost.dialects.anthropic_response import (
     usage_from,
     usage_to,
 )
-from waypost.dialects.chunks import Chunks, Done, Fault, Step, choice_of
+from waypost.dialects.chunks import Calls, Chunks, Done, Fault, Step, choice_of, is_preface
 from waypost.dialects.failures import ENDED_EARLY, error
 from waypost.dialects.foreign import Reply, encode, mapping, sequence
 from waypost.dialects.sse import Event, SseReader
-
-MAX_CALLS: Final = 1024
-"""Most calls of functions in one answer."""
 
 _STRUCTURE: Final = re.compile(r'["\\{}\[\]]')
 
@@ -338,6 +335,7 @@ class StreamWriter:
         self._index = -1  # of the block begun last
         self._open = ""  # what is in it; empty = none is open
         self._calls: dict[int, _Call] = {}
+        self._numbers = Calls()
         self._live: int | None = None  # the call whose block is open
         self._size = 0  # of all arguments
         self._usage: object = None
@@ -367,7 +365,7 @@ class StreamWriter:
     def _chunk(self, document: dict[str, Any]) -> Iterator[str]:
         if document.get("usage"):
             self._usage = document["usage"]
-        if not self._is_begun:
+        if not self._is_begun and not is_preface(document):
             self._is_begun = True
             yield self._begin(document)
         choice = choice_of(document)
@@ -432,13 +430,9 @@ class StreamWriter:
 
     def _call(self, item: Mapping[str, Any]) -> Iterator[str]:
         function = mapping(item.get("function")) or {}
-        number = item.get("index")
-        if type(number) is not int:  # not all servers number calls
-            number = len(self._calls) if item.get("id") else max(0, len(self._calls) - 1)
+        number = self._numbers.number(item)
         call = self._calls.get(number)
         if call is None:
-            if len(self._calls) == MAX_CALLS:
-                raise ValueError("too many calls")
             call = _Call(_string(item.get("id")), _string(function.get("name")))
             self._calls[number] = call
         text = _string(function.get("arguments"))

@@ -4,7 +4,7 @@ Rule 1: after its end, good or bad, nothing of a stream counts.
 Rule 2: it came to its end only if it said why; `[DONE]` alone says nothing, and not all servers send it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,6 +12,9 @@ from waypost.dialects import digits
 from waypost.dialects.failures import ENDED_EARLY, UNREADABLE
 from waypost.dialects.foreign import mapping, sequence
 from waypost.dialects.sse import Event, SseReader
+
+MAX_CALLS: Final = 1024
+"""Most calls of functions in one answer."""
 
 TOO_LONG: Final = "The provider's answer is longer than can be told at its end."
 
@@ -105,3 +108,44 @@ def _fault(error: object) -> Fault:
 def choice_of(document: dict[str, Any]) -> dict[str, Any]:
     """The first choice of a completion or chunk; empty if it has none."""
     return mapping(next(iter(sequence(document.get("choices")) or ()), None)) or {}
+
+
+def is_preface(document: dict[str, Any]) -> bool:
+    """Whether a chunk says nothing of the answer: Azure's first is about the prompt, without id and model."""
+    return not document.get("id") and not document.get("choices")
+
+
+class Calls:
+    """Tells the calls of functions in one answer apart.
+
+    Not all servers number them, and some give all that are called at once the number 0.
+    """
+
+    def __init__(self) -> None:
+        self._idents: list[object] = []
+        self._numbers: dict[int, int] = {}  # by the number that a server gives: the last it was given to
+
+    def number(self, item: Mapping[str, Any]) -> int:
+        """Which call it is that an item of `tool_calls` says more of, from 0.
+
+        Raises:
+            ValueError: there are too many.
+        """
+        index, ident = item.get("index"), item.get("id")
+        is_numbered = type(index) is int
+        last = self._numbers.get(index) if is_numbered else len(self._idents) - 1
+        if last is None or last < 0 or self._is_another(item, self._idents[last], is_numbered=is_numbered):
+            last = len(self._idents)
+            if last == MAX_CALLS:
+                raise ValueError("too many calls")
+            self._idents.append(ident)
+        if is_numbered:
+            self._numbers[index] = last
+        return last
+
+    @staticmethod
+    def _is_another(item: Mapping[str, Any], before: object, *, is_numbered: bool) -> bool:
+        """A number is believed, unless id and name are new: some servers make up an id for each piece."""
+        ident = item.get("id")
+        has_name = bool((mapping(item.get("function")) or {}).get("name"))
+        return bool(ident) and ident != before and (has_name or not is_numbered)

@@ -13,7 +13,7 @@ from typing import Any, Final
 from waypost.dialects import digits
 from waypost.dialects.anthropic_request import thoughts_of
 from waypost.dialects.anthropic_response import reasoning_of
-from waypost.dialects.chunks import choice_of
+from waypost.dialects.chunks import Calls, choice_of
 from waypost.dialects.digits import Verbatim
 from waypost.dialects.failures import UNREADABLE, error
 from waypost.dialects.foreign import encode, mapping, sequence
@@ -54,13 +54,14 @@ class Output:
         self._items: list[Thought | Message | Call] = []
         self._open: Thought | Message | None = None
         self._calls: dict[int, Call] = {}
+        self._numbers = Calls()
         self.size = 0
 
     def add(self, delta: Mapping[str, Any]) -> Iterator[Event]:
         """A delta of a message, or a whole one.
 
         Raises:
-            ValueError: a call has no name.
+            ValueError: a call has no name, or there are too many.
         """
         if text := reasoning_of(delta):
             thought, events = self._thought()
@@ -115,9 +116,7 @@ class Output:
     def _call(self, item: Mapping[str, Any]) -> Iterator[Event]:
         """Calls stay open to the end: servers may send their arguments in turns."""
         function = mapping(item.get("function")) or {}
-        number = item.get("index")
-        if type(number) is not int:  # not all servers number calls
-            number = len(self._calls) if item.get("id") else max(0, len(self._calls) - 1)
+        number = self._numbers.number(item)
         call = self._calls.get(number)
         if call is None:
             name, ident = function.get("name"), item.get("id")

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from waypost.dialects import digits, sse
-from waypost.dialects.chunks import TOO_LONG, Chunks, Done, Fault, Step, choice_of
+from waypost.dialects.chunks import TOO_LONG, Chunks, Done, Fault, Step, choice_of, is_preface
 from waypost.dialects.failures import UNREADABLE
 from waypost.dialects.foreign import dump, encode, mapping
 from waypost.dialects.openai_responses_output import Event
@@ -71,7 +71,7 @@ class StreamWriter:
     def _chunk(self, document: dict[str, Any]) -> Iterator[str]:
         if document.get("usage"):
             self._usage = document["usage"]
-        if not self._begun:
+        if not self._begun and not is_preface(document):
             self._output = Output(plain_id(document))
             self._begun = begun(document, self._request)
             yield self._whole("response.created", self._begun)

@@ -7,7 +7,8 @@ import pytest
 
 from waypost.dialects import sse
 from waypost.dialects.anthropic_request import JSON_TOOL
-from waypost.dialects.anthropic_stream import MAX_CALLS, StreamReader, StreamWriter
+from waypost.dialects.anthropic_stream import StreamReader, StreamWriter
+from waypost.dialects.chunks import MAX_CALLS
 from waypost.dialects.foreign import Reply
 from waypost.dialects.sse import SseReader
 
@@ -414,6 +415,17 @@ def test_calls_without_numbers() -> None:
         argue(None, '{"x":', ident="a", name="f") + argue(None, "1}") + argue(None, "{}", ident="b", name="g")
     )
     assert blocks(stream + chunk({}, "stop") + DONE) == [("f", '{"x":1}'), ("g", "{}")]
+
+
+def test_calls_that_all_have_the_number_0() -> None:
+    stream = argue(0, '{"x":1}', ident="a", name="f") + argue(0, "{", ident="b", name="f") + argue(0, "}")
+    assert blocks(stream + chunk({}, "tool_calls") + DONE) == [("f", '{"x":1}'), ("f", "{}")]
+
+
+def test_what_azure_says_in_front_of_an_answer_does_not_name_it() -> None:
+    first: dict[str, Any] = {"choices": [], "created": 0, "id": "", "model": "", "prompt_filter_results": []}
+    said = write(sse.write(json.dumps(first).encode()) + chunk({"content": "a"}, "stop") + DONE)
+    assert said == write(chunk({"content": "a"}, "stop") + DONE)
 
 
 def test_arguments_behind_their_end_are_an_error() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from waypost.dialects.chunks import Chunks, Done, Fault, Step, choice_of
+from waypost.dialects.chunks import MAX_CALLS, Calls, Chunks, Done, Fault, Step, choice_of, is_preface
 from waypost.dialects.failures import ENDED_EARLY, UNREADABLE
 from waypost.dialects.sse import DONE, write
 
@@ -63,3 +63,43 @@ def test_its_reader_may_end_it() -> None:
 @pytest.mark.parametrize("document", [{}, {"choices": []}, {"choices": "x"}, {"choices": [7]}])
 def test_no_choice(document: dict[str, Any]) -> None:
     assert choice_of(document) == {}
+
+
+def test_a_chunk_in_front_of_the_answer() -> None:
+    assert is_preface({"id": "", "model": "", "choices": [], "prompt_filter_results": []})
+    assert is_preface({})
+    assert not is_preface({"id": "chatcmpl-1", "choices": []})
+    assert not is_preface({"id": "", "choices": [{}]})
+
+
+def part(index: object, ident: str | None = None, name: str | None = None) -> dict[str, Any]:
+    return {"index": index, "id": ident, "function": {"name": name, "arguments": None}}
+
+
+@pytest.mark.parametrize(
+    ("items", "numbers"),
+    [
+        ([part(0, "a", "f"), part(0), part(1, "b", "g"), part(0), part(1)], [0, 0, 1, 0, 1]),
+        ([part(1, "a", "f"), part(2, "b", "g"), part(2)], [0, 1, 1]),
+        # all called at once are number 0
+        ([part(0, "a", "f"), part(0), part(0, "b", "f"), part(0)], [0, 0, 1, 1]),
+        # each piece says it all again, or has an id of its own
+        ([part(0, "a", "f"), part(0, "a", "f")], [0, 0]),
+        ([part(0, "a", "f"), part(0, "x"), part(0, "y")], [0, 0, 0]),
+        # no numbers
+        ([part(None, "a", "f"), part(None), part(None, "b", "g"), part(None)], [0, 0, 1, 1]),
+        ([part(None, "a", "f"), part(None, "a"), part(True, "b")], [0, 0, 1]),
+        ([part(None), part(0)], [0, 1]),
+    ],
+)
+def test_calls_are_told_apart(items: list[dict[str, Any]], numbers: list[int]) -> None:
+    calls = Calls()
+    assert [calls.number(item) for item in items] == numbers
+
+
+def test_calls_are_bounded() -> None:
+    calls = Calls()
+    for n in range(MAX_CALLS):
+        calls.number(part(n, f"c{n}", "f"))
+    with pytest.raises(ValueError, match="too many"):
+        calls.number(part(MAX_CALLS))

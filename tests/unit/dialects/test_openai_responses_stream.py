@@ -113,6 +113,19 @@ def test_calls_without_numbers() -> None:
     assert [(item["call_id"], item["arguments"]) for item in output] == [("a", "{}"), ("b", "{}")]
 
 
+def test_calls_that_all_have_the_number_0() -> None:
+    told = write(call(0, "{}", id="a", name="f") + call(0, '{"x":1}', id="b", name="f") + chunk("tool_calls"))
+    output = told[-1]["response"]["output"]
+    assert [(item["call_id"], item["arguments"]) for item in output] == [("a", "{}"), ("b", '{"x":1}')]
+
+
+def test_what_azure_says_in_front_of_an_answer_does_not_name_it() -> None:
+    first: dict[str, Any] = {"choices": [], "created": 0, "id": "", "model": "", "prompt_filter_results": []}
+    assert write(sse.write(json.dumps(first).encode()) + WORDS + chunk("stop")) == write(
+        WORDS + chunk("stop")
+    )
+
+
 def test_thoughts_behind_words_are_an_item_of_their_own() -> None:
     events = write(WORDS + chunk(reasoning="hm") + chunk(content="so") + chunk("stop"))
     assert [item["type"] for item in events[-1]["response"]["output"]] == ["message", "reasoning", "message"]
