@@ -234,7 +234,7 @@ def arguments(value: object) -> str:
 
 
 def finish_from(native: Mapping[str, Any], *, has_calls: bool) -> dict[str, Any]:
-    """The end of a choice: `finish_reason`, what the provider itself called it, and why it refused.
+    """The end of a choice: `finish_reason`, what the provider itself called it, and what it says of that.
 
     Args:
         native: a message, or the delta of one.
@@ -244,10 +244,17 @@ def finish_from(native: Mapping[str, Any], *, has_calls: bool) -> dict[str, Any]
     finish = FINISH.get(reason, "stop") if isinstance(reason, str) else "stop"
     if finish == "tool_calls" and not has_calls:
         finish = "stop"
-    end: dict[str, Any] = {"finish_reason": finish, "native_finish_reason": reason}
-    if details := mapping(native.get("stop_details")):
-        end["stop_details"] = details
-    return end
+    return {"finish_reason": finish, "native_finish_reason": reason} | _told(native)
+
+
+def _told(end: Mapping[str, Any]) -> dict[str, Any]:
+    """The text that it stopped at, and why it refused, under the names that both forms have."""
+    told: dict[str, Any] = {}
+    if isinstance(end.get("stop_sequence"), str):
+        told["stop_sequence"] = end["stop_sequence"]
+    if details := mapping(end.get("stop_details")):
+        told["stop_details"] = details
+    return told
 
 
 # --- answers toward a client of Anthropic's form ----------------------------------------------------------
@@ -275,8 +282,7 @@ def write_response(body: bytes) -> bytes:
         "role": "assistant",
         "model": document.get("model"),
         "content": content,
-        "stop_reason": stop_reason(choice, has_calls=bool(calls)),
-        "stop_sequence": None,
+        **stop_from(choice, has_calls=bool(calls)),
         "usage": usage_to(document.get("usage")),
     }
     try:
@@ -322,8 +328,13 @@ def _use(call: dict[str, Any]) -> dict[str, Any] | None:
     }
 
 
-def stop_reason(choice: Mapping[str, Any], *, has_calls: bool) -> str:
-    """Why Anthropic would say it stopped; an answer that once came from there keeps its own word."""
+def stop_from(choice: Mapping[str, Any], *, has_calls: bool) -> dict[str, Any]:
+    """The end of a message; an answer that once came from Anthropic keeps its own words."""
+    reason = _stop_reason(choice, has_calls=has_calls)
+    return {"stop_reason": reason, "stop_sequence": None} | _told(choice)
+
+
+def _stop_reason(choice: Mapping[str, Any], *, has_calls: bool) -> str:
     native, finish = choice.get("native_finish_reason"), choice.get("finish_reason")
     if isinstance(native, str) and FINISH.get(native, "") == finish:
         return native

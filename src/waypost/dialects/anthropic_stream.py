@@ -24,7 +24,7 @@ from waypost.dialects.anthropic_response import (
     finish_from,
     message_id,
     reasoning_of,
-    stop_reason,
+    stop_from,
     usage_from,
     usage_to,
 )
@@ -475,8 +475,7 @@ class StreamWriter:
         while any(not call.is_closed and number != self._live for number, call in self._calls.items()):
             out += self._go_on()
         out += self._close()
-        reason = stop_reason(self._choice, has_calls=bool(self._calls))
-        delta = {"stop_reason": reason, "stop_sequence": None}
+        delta = stop_from(self._choice, has_calls=bool(self._calls))
         out.append(_written({"type": "message_delta", "delta": delta, "usage": usage_to(self._usage)}))
         out.append(_written({"type": "message_stop"}))
         return "".join(out)

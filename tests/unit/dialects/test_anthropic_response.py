@@ -391,3 +391,11 @@ def test_there_and_back_an_answer_is_the_same(stop: str) -> None:
     ]
     body = answer(*blocks, stop=stop)
     assert json.loads(write_response(read_response(body, REPLY))) == json.loads(body)
+
+
+def test_why_it_stopped_comes_back_whole() -> None:
+    details = {"type": "refusal", "category": "cyber", "explanation": None}
+    refused = {**json.loads(answer(text("so"), stop="refusal")), "stop_details": details}
+    ended = {**json.loads(answer(text("so"), stop="stop_sequence")), "stop_sequence": "END"}
+    for told in (refused, ended):
+        assert json.loads(write_response(read_response(json.dumps(told).encode(), REPLY))) == told

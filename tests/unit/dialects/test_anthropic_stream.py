@@ -528,6 +528,23 @@ def test_there_and_back_a_stream_is_the_same() -> None:
     assert found[-2]["usage"] == {"input_tokens": 10, "output_tokens": 5, "cache_read_input_tokens": 3}
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"stop_reason": "stop_sequence", "stop_sequence": "END"},
+        {
+            "stop_reason": "refusal",
+            "stop_sequence": None,
+            "stop_details": {"type": "refusal", "category": "cyber", "explanation": None},
+        },
+    ],
+)
+def test_why_it_stopped_comes_back_whole(told: dict[str, Any]) -> None:
+    reader, writer = StreamReader(REPLY), StreamWriter()
+    out = writer.feed(reader.feed(native(START, *TEXT, ended() | {"delta": told}, STOP)))
+    assert [event.document() or {} for event in SseReader().feed(out)][-2]["delta"] == told
+
+
 def test_usage_is_known_of_a_stream_that_broke_off() -> None:
     reader = StreamReader(REPLY)
     assert reader.usage is None
