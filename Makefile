@@ -21,7 +21,7 @@ unexport VIRTUAL_ENV
 
 ##@ Use
 .PHONY: demo
-demo: $(VENV)/.base  ## Envoy, Waypost and three demo providers on loopback; prints what to try
+demo: $(VENV)/.base  ## Envoy, Waypost and five demo providers on loopback; prints what to try
 	exec $(BIN)/waypost serve --demo
 
 ##@ Develop

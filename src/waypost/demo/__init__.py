@@ -25,7 +25,7 @@ Demo providers, none of them beyond this machine: 'onprem' (zone internal); 'clo
 'gemini' (zone external), of which the last two speak dialects of their own.
 The headers x-waypost-decision and x-waypost-category say what decided. Paste into a second terminal:
 
-ask() {{ curl -isN http://{listen}/v1/chat/completions -H content-type:application/json \\
+ask() {{ curl -isN -w '\\n' http://{listen}/v1/chat/completions -H content-type:application/json \\
   -d '{{"model":"auto","stream":'"${{2:-false}}"',"messages":[{{"role":"user","content":"'"$1"'"}}]}}'; }}
 
 # The bank: confidential words stay on the internal model.
@@ -68,6 +68,8 @@ for question in ("Why is the sky blue?", "Why is the sky blue on our confidentia
     )
     print(raw.headers["x-waypost-decision"], "->", raw.parse().choices[0].message.content)
 END
+
+# Clients of Anthropic's Messages API, coding agents among them: ANTHROPIC_BASE_URL=http://{listen}
 
 # The audit log: one record per decision, without the text.
 {waypost} audit show -c {config}

@@ -19,7 +19,7 @@ _MOST_MARKS: Final = 4
 _THINKING: Final = ("thinking", "redacted_thinking")
 _LEAST_TOP_P: Final = 0.95
 
-Name = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
+Name = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,128}$")]
 Ident = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]+$")]
 Words = Annotated[str, Field(min_length=1, pattern=r"\S")]
 

@@ -121,7 +121,7 @@ def _generate(provider: DemoProvider, call: Call, model: str) -> Answer:
     body, faults = _asked(provider, call, model, streams=False)
     said = _say(provider, body, model, faults)
     parts = [part for piece in _pieces(said, body, TRAITS[model], apart=False) for part in piece]
-    return whole(_document(model, said, parts, is_last=True), (), faults)
+    return whole(_document(model, said, parts, is_last=True, count=_count(body)), (), faults)
 
 
 def _stream(provider: DemoProvider, call: Call, model: str) -> Answer:
@@ -129,8 +129,11 @@ def _stream(provider: DemoProvider, call: Call, model: str) -> Answer:
     said = _say(provider, body, model, faults)
     ident = identifier("", 22)
     pieces = list(_pieces(said, body, TRAITS[model], apart=True))
-    documents = [_document(model, said, parts, is_last=False, ident=ident) for parts in pieces]
-    documents.append(_document(model, said, [{"text": ""}], is_last=True, ident=ident))
+    pairs = [*((parts, False) for parts in pieces), ([{"text": ""}], True)]
+    documents = [
+        _document(model, said, parts, is_last=is_last, ident=ident, count=_count(body))
+        for parts, is_last in pairs
+    ]
     failed = {"error": {"code": 503, "message": "The model is overloaded.", "status": "UNAVAILABLE"}}
     if call.query.get("alt") == "sse":
         events = tuple(b"data: %b\r\n\r\n" % dump(document) for document in documents)
@@ -173,6 +176,11 @@ def _say(provider: DemoProvider, body: Body, model: str, faults: Faults) -> Said
     )
 
 
+def _count(body: Body) -> int:
+    """How many answers were asked for; all of them say the same."""
+    return (body.generation_config and body.generation_config.candidate_count) or 1
+
+
 def _thinks(body: Body, traits: Traits) -> bool:
     """Those that are told by level always think; those with a budget do here only if they are told."""
     config = body.generation_config.thinking_config if body.generation_config else None
@@ -203,14 +211,16 @@ def _call(call: Called, *, is_signed: bool) -> Json:
     return {**part, "thoughtSignature": sign(call.name, call.arguments)} if is_signed else part
 
 
-def _document(model: str, said: Said, parts: list[Json], *, is_last: bool, ident: str = "") -> Json:
+def _document(
+    model: str, said: Said, parts: list[Json], *, is_last: bool, ident: str = "", count: int = 1
+) -> Json:
     head = {"usageMetadata": _usage(said), "modelVersion": model, "responseId": ident or identifier("", 22)}
     if said.finish == "refusal":
         return {"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}, **head}
     candidate: Json = {"content": {"parts": parts, "role": "model"} if parts else {"role": "model"}}
     if is_last:
         candidate["finishReason"] = _FINISH[said.finish]
-    return {"candidates": [{**candidate, "index": 0}], **head}
+    return {"candidates": [{**candidate, "index": n} for n in range(count)], **head}
 
 
 def _usage(said: Said) -> Json:

@@ -4,6 +4,7 @@ import re
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -30,6 +31,14 @@ def test_configuration_and_providers_agree() -> None:
 def test_demo_keeps_an_audit_log_of_its_own() -> None:
     text = waypost.demo.config_path().read_text(encoding="utf-8")
     assert 'state_dir: "${XDG_STATE_HOME:-~/.local/state}/waypost-demo"' in text
+
+
+def test_nobody_waits_longer_for_a_silent_provider_than_the_page_says() -> None:
+    text = waypost.demo.config_path().read_text(encoding="utf-8")
+    silence = re.search(r"^timeouts: \{idle_seconds: (\d+),", text, re.MULTILINE)
+    assert silence
+    page = (Path(__file__).parents[3] / "docs/how-to/try-failures.md").read_text(encoding="utf-8")
+    assert page.count(f"after {silence[1]} seconds") == 2
 
 
 def test_every_category_of_the_configuration_is_asked_about() -> None:

@@ -38,6 +38,14 @@ def test_an_answer_is_a_candidate(sdks: SimpleNamespace) -> None:
     assert (given.model_version, usage.thoughts_token_count) == (FLASH, None)
 
 
+def test_several_answers_are_several_candidates(sdks: SimpleNamespace) -> None:
+    models, wanted = sdks.gemini.models, config(candidate_count=2)
+    given = models.generate_content(model=FLASH, contents="Hi.", config=wanted)
+    assert [candidate.index for candidate in given.candidates] == [0, 1]
+    chunks = list(models.generate_content_stream(model=FLASH, contents="Hi.", config=wanted))
+    assert {len(chunk.candidates) for chunk in chunks} == {2}
+
+
 def test_a_stream_is_the_same_answer(sdks: SimpleNamespace) -> None:
     thinking = types.ThinkingConfig(include_thoughts=True)
     chunks = list(
