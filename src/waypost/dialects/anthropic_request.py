@@ -32,7 +32,7 @@ _EFFORTS: Final = frozenset({"none", *_BUDGETS})
 _LEAST_BUDGET: Final = 1024
 
 _IDENT: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}", re.ASCII)
-_NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}", re.ASCII)
+_NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,128}", re.ASCII)
 
 _READ: Final = frozenset(
     {
@@ -254,7 +254,7 @@ def _input(arguments: object, where: str) -> Verbatim:
 
 def _named(name: str, where: str) -> str:
     if not _NAME.fullmatch(name):
-        invalid(f"The name of the function in `{where}` must match [a-zA-Z0-9_-]{{1,64}}.", where)
+        invalid(f"The name of the function in `{where}` must match [a-zA-Z0-9_-]{{1,128}}.", where)
     return name
 
 

@@ -240,7 +240,7 @@ def test_tools_are_written_with_their_schemas_untouched() -> None:
         {"type": "custom", "custom": {"name": "x"}},
         {"type": "function"},
         {"type": "function", "function": {"name": "a b"}},
-        {"type": "function", "function": {"name": "x" * 65}},
+        {"type": "function", "function": {"name": "x" * 129}},
         {"type": "function", "function": {"name": "x", "parameters": {"type": "array"}}},
         {"type": "function", "function": {"name": "x", "parameters": []}},
     ],
