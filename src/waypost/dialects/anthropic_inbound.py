@@ -73,10 +73,12 @@ def read_request(body: bytes) -> Inbound:
     """
     document = load(body, exact=True)
     limit = document.get("max_tokens")
-    if type(limit) is not int or limit < 1:
-        invalid("`max_tokens` must be a whole number of at least 1.", "max_tokens")
+    if type(limit) is not int or limit < 0:
+        invalid("`max_tokens` must be a whole number of at least 1, or 0 for no answer.", "max_tokens")
     native = Native()
-    neutral = {"max_completion_tokens": limit} | read_document(document, native)
+    neutral = {"max_completion_tokens": limit or 1} | read_document(document, native)
+    if not limit:  # only fills the cache
+        native.add("max_tokens")
     try:
         written = encode(digits.dumps(neutral))
     except ValueError as error:

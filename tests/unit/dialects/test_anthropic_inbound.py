@@ -204,7 +204,8 @@ def test_how_hard_to_think(fields: dict[str, Any], effort: str | None) -> None:
 @pytest.mark.parametrize(
     ("fields", "param"),
     [
-        ({"max_tokens": 0}, "max_tokens"),
+        ({"max_tokens": -1}, "max_tokens"),
+        ({"max_tokens": False}, "max_tokens"),
         ({"max_tokens": None}, "max_tokens"),
         ({"max_tokens": "9"}, "max_tokens"),
         ({"messages": 7}, "messages"),
@@ -322,6 +323,7 @@ SEARCHED = {"type": "server_tool_use", "id": "s", "name": "web_search", "input":
             "tools[0].allowed_callers",
         ),
         ({"output_config": {"effort": "enormous"}}, "output_config.effort"),
+        ({"max_tokens": 0}, "max_tokens"),
         ({"thinking": {"type": "adaptive", "display": "loud"}}, "thinking.display"),
         ({"messages": [{"role": "user", "content": "x", "name": "bob"}]}, "messages[0].name"),
         (
