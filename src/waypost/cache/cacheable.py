@@ -15,7 +15,7 @@ from unicodedata import combining, normalize
 from waypost.cache.control import Control
 from waypost.cache.scope import document, shape_of
 from waypost.cache.settings import CacheSettings
-from waypost.cache.verify import MAX_CHARACTERS
+from waypost.cache.verify import MAX_CHARACTERS, Features, parse
 from waypost.cache.words import MATTERS, OWN, SELF, TIME
 from waypost.request.chat import ChatRequest, Message
 
@@ -71,7 +71,7 @@ class Facts:
     Attributes:
         detected: personal data or an attack was found by any guard or rule, or a guard could not tell.
         retrieval: what is sent holds documents or memories that were looked up for this caller.
-        language: of the last user turn, ISO 639-1; None = not known.
+        language: of the last user turn, ISO 639-1; None = not known, so that its words decide.
         has_key: there is somebody to share with (`scope.exact_key` gave a key).
     """
 
@@ -119,7 +119,15 @@ def exact_only(request: ChatRequest, facts: Facts) -> Reason | None:
         return "no_text"
     if len(shape.said) > MAX_CHARACTERS:
         return "long_text"
-    return None if facts.language in VERIFIED else "language"
+    if facts.language is not None and facts.language not in VERIFIED:
+        return "language"
+    return "language" if features(request).refused else None
+
+
+def features(request: ChatRequest) -> Features:
+    """What is compared of the last user turn, worked out once."""
+    shape = shape_of(request)
+    return request.once("cache features", lambda: parse("" if shape is None else shape.said))
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ class CacheSettings:
     """
 
     enabled: bool = False
-    similarity_threshold: float = 0.9
+    similarity_threshold: float = 0.85
     ttl_seconds: float = 3600.0
     scope: Sharing = "tenant"
     max_temperature: float = 1.0
@@ -45,7 +45,7 @@ class CacheLevel:
 
     similarity_threshold: float | None = None
     """How near a question must be to an answered one to be verified and served its answer: cosine, in (0, 1].
-    1 = only equal requests. Requests may raise it, never lower it. Default: 0.9."""
+    1 = only equal requests. Requests may raise it, never lower it. Default: 0.85."""
 
     ttl_seconds: float | None = None
     """How long an answer may be served. Default: 3600."""

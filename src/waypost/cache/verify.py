@@ -125,6 +125,11 @@ _LONGEST_TERM: Final = 2
 _TENS: Final = 20
 _SHORT_NAME: Final = 2
 _ENDING: Final = 3
+_ACCENTED: Final = 3
+_FOREIGN: Final = 3
+_TELLING: Final = 5
+"""So many words without a plain English one among them are taken for another language."""
+
 _STUMP: Final = 3
 
 
@@ -246,11 +251,15 @@ def _stands_for(word: str) -> str:
 
 
 def _is_english(plain: str, words: Sequence[str]) -> bool:
-    """No letter of another script, and not more words of other languages than of this one."""
-    if any(char.isalpha() and not _is_latin(char) for char in plain if char > "\x7f"):
-        return False
+    """Letters of this script, few of them with accents, and hardly a word of another language."""
+    if not plain.isascii():
+        if any(char.isalpha() and not _is_latin(char) for char in plain):
+            return False
+        if sum(not word.isascii() for word in plain.split()) * _ACCENTED > len(words):
+            return False
+    english = sum(word in WORDS.english for word in words)
     foreign = sum(word in WORDS.foreign for word in words)
-    return foreign == 0 or foreign < sum(word in WORDS.stop for word in words)
+    return foreign * _FOREIGN <= english and (english > 0 or len(words) < _TELLING)
 
 
 def _is_latin(char: str) -> bool:
@@ -417,7 +426,22 @@ def _first_word(a: Features, b: Features) -> bool:
 
 
 def _order(a: Features, b: Features) -> bool:
-    return _crossed(a.anchors, b.anchors)
+    if _crossed(a.anchors, b.anchors):
+        return True
+    return not (
+        _behind(a, "from").isdisjoint(_behind(b, "to")) and _behind(a, "to").isdisjoint(_behind(b, "from"))
+    )
+
+
+def _behind(of: Features, mark: str) -> frozenset[str]:
+    """Words that a mark of direction leads to, articles passed over: also here and may."""
+    found: set[str] = set()
+    marked = False
+    for word in of.words:
+        if marked and word not in _ARTICLES:
+            found.add(word)
+        marked = word == mark or (marked and word in _ARTICLES)
+    return frozenset(found)
 
 
 def _crossed(one: Sequence[str], other: Sequence[str]) -> bool:

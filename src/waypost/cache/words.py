@@ -38,6 +38,7 @@ class Words:
 
     Attributes:
         stop: words without content.
+        english: frequent words that hardly another language has.
         openers: words an order may open with.
         fillers: words, openers among them, that are said beside the matter.
         negation: words that turn a sentence around.
@@ -51,6 +52,7 @@ class Words:
     """
 
     stop: frozenset[str]
+    english: frozenset[str]
     openers: frozenset[str]
     fillers: frozenset[str]
     negation: frozenset[str]
@@ -139,16 +141,18 @@ def _load() -> tuple[Words, Mapping[str, Any]]:
     tables = tomllib.loads(files("waypost.cache").joinpath("words.toml").read_text("utf-8"))
     about = tables["verify"]
     synonyms = _synonyms(about["synonyms"])
-    openers = frozenset(about["openers"].split())
+    stop, openers = (frozenset(about[name].split()) for name in ("stop", "openers"))
+    fillers = openers | frozenset(about["fillers"].split())
     words = Words(
-        stop=frozenset(about["stop"].split()),
+        stop=stop,
+        english=(stop | fillers) - frozenset(about["ambiguous"].split()),
         openers=openers,
-        fillers=openers | frozenset(about["fillers"].split()),
+        fillers=fillers,
         negation=frozenset(about["negation"].split()),
         synonyms=synonyms,
         opposites=_opposites(about["antonyms"], synonyms),
         foreign=frozenset(word for text in about["foreign"].values() for word in text.split())
-        - frozenset(about["stop"].split()),
+        - stop,
         numbers=_numbers(about["numbers"]),
         slots=_slots(about["slots"]),
         aspects=_aspects(about["aspects"]["words"]),

@@ -18,6 +18,7 @@ from waypost.cache.cacheable import (
     barred,
     bypass,
     exact_only,
+    features,
     storable,
 )
 from waypost.cache.control import Control
@@ -44,7 +45,9 @@ def test_every_reason_is_explained() -> None:
 
 def test_a_plain_question_may_be_looked_up_compared_and_kept() -> None:
     assert barred(asked(), ENGLISH, Control(), ON) == Barred()
+    assert barred(asked(), Facts(), Control(), ON) == Barred()
     assert storable(asked(), DONE, ON) is None
+    assert features(asked()).content == ("sky", "blu")
 
 
 # --- requests ---------------------------------------------------------------------------------------------
@@ -171,7 +174,9 @@ def test_only_equal_requests_share_where_nothing_can_be_compared() -> None:
         (asked(messages=[{"role": "system", "content": "Speak."}]), ENGLISH, "no_text"),
         (asked("word " * MAX_CHARACTERS), ENGLISH, "long_text"),
         (asked(), Facts(language="de"), "language"),
-        (asked(), Facts(), "language"),
+        (asked("Warum ist der Himmel blau?"), Facts(), "language"),
+        (asked("Warum ist der Himmel blau?"), ENGLISH, "language"),
+        (asked("is it so?"), ENGLISH, "language"),
     ]
     for request, facts, reason in cases:
         assert exact_only(request, facts) == reason

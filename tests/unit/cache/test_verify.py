@@ -37,6 +37,7 @@ def check(one: str, other: str) -> Check | None:
         ("Who was the 2nd president?", "Who was the second president?"),
         ("president of the U.S.", "president of the US"),
         ("How much is $5 in yen?", "5 dollars in yen"),
+        ("Hello, who wrote Emma?", "Who wrote Emma? Thanks!"),
         ("What is 30 °C in Fahrenheit?", "30 C in Fahrenheit"),
         ("How many people live in Peru?", "What is the population of Peru?"),
     ],
@@ -100,6 +101,8 @@ def test_the_same_question_in_other_words_is_let_through(one: str, other: str) -
         ("is coffee better than tea", "is tea better than coffee", "reorder"),
         ("did the dog bite the man", "did the man bite the dog", "reorder"),
         ("father of the bride", "bride of the father", "reorder"),
+        ("a cab from here to town", "a cab from town to here", "order"),
+        ("off from the april break to may", "off from may to the april break", "order"),
         ("does smoking cause stress", "does stress cause smoking", "reorder"),
         # one word for another, one word more
         ("how do I clean a carpet", "how do I clean a laptop", "exchange"),
