@@ -182,6 +182,18 @@ def test_a_later_entry_replaces_the_one_with_its_key(run: Run) -> None:
     run(script)
 
 
+def test_of_answers_put_at_once_under_one_key_one_is_kept(run: Run) -> None:
+    async def script(store: Store, world: World) -> None:
+        await asyncio.gather(*(store.put(entry(1, answer=b"%d" % number)) for number in range(9)))
+        found = await store.exact(b"p", b"key 1")
+        assert found
+        assert found.answer == b"8"
+        assert (await store.stats()).entries == 1
+        assert len(await store.nearest(b"p", vector(1), 9)) == 1
+
+    run(script)
+
+
 def test_what_has_expired_is_not_found(run: Run) -> None:
     async def script(store: Store, world: World) -> None:
         for number in range(30):

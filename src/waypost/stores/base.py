@@ -31,7 +31,7 @@ written; `invalid`: the entry or the vector cannot be one.
 """
 
 OnFailure = Callable[[Failure], None]
-"""Told of every failure once, from the event loop; failures nobody waits for included."""
+"""Told of every failure of the engine once, also where nobody waits; not of what was wrongly asked."""
 
 ENTRY_BYTES: Final = 4 * 1024 * 1024
 """Most that the answer and the features of one entry may take together."""

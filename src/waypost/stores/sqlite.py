@@ -10,6 +10,7 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -164,6 +165,8 @@ class SqliteStore:
         while above < upto:
             above, gone = await self._writer.do(partial(step, which=which, above=above, upto=upto))
             entries, size = entries + gone.entries, size + gone.size
+        if entries and not dry_run:
+            await self._writer.do(writing.wipe)
         return Extent(entries, size)
 
     async def browse(self, which: Filter, limit: int) -> Sequence[Row]:
@@ -193,10 +196,11 @@ class SqliteStore:
         """Write what waits, and let go of the file."""
         if self._closed:
             return
-        await self._settled()
         self._closed = True
         if self._timer:
             self._timer.cancel()
+        while self._waiting:
+            await self._settled()
         await self._searcher.close()
         await self._reader.close()
         await self._writer.close(partial(writing.sweep, uses=self._uses, now=self._clock()))
@@ -217,8 +221,8 @@ class SqliteStore:
         """Have what waits written, unless that is being done; who gave up waiting wants nothing kept."""
         if self._is_writing:
             return
-        batch = [each for each in self._waiting[:_AT_ONCE] if not each[1].done()]
-        del self._waiting[:_AT_ONCE]
+        wanted = [each for each in self._waiting if not each[1].done()]
+        batch, self._waiting = wanted[:_AT_ONCE], wanted[_AT_ONCE:]
         if batch:
             self._is_writing = True
             uses, self._uses = self._uses, {}
@@ -275,7 +279,8 @@ class SqliteStore:
     def _failed(self, kind: Failure) -> None:
         if kind == "damaged" and not self._suspected:
             self._suspected = True
-            self._file.suspect()
+            with suppress(OSError):
+                self._file.suspect()
             log.error(
                 "the cache %r is damaged; restart all workers, and a new one is begun", str(self._file.path)
             )

@@ -24,6 +24,9 @@ _WORTH: Final = 256
 _FREE_PAGES: Final = 256
 """Unused pages of the file that are left for what comes next; 1 MiB."""
 
+_PAGES_AT_ONCE: Final = 4096
+"""Most pages that one sweep gives back; 16 MiB."""
+
 _COLUMNS: Final = """
     SELECT id, partition, exact, scope, text, model, rule, created, expires, used, hits, size FROM entries
     WHERE id > :above AND id <= :upto AND (:exact IS NULL OR exact = :exact)
@@ -54,6 +57,7 @@ def write(
     db: sqlite3.Connection, entries: Sequence[tuple[Entry, bytes]], uses: Uses, limits: Limits, now: float
 ) -> Gone:
     """Keep entries, each with its packed answer, and make room for them first; all of it or nothing."""
+    entries = list({(entry.partition, entry.exact): (entry, answer) for entry, answer in entries}.values())
     with transaction(db):
         _count(db, uses)
         for entry, _ in entries:
@@ -135,10 +139,18 @@ def sweep(db: sqlite3.Connection, uses: Uses, now: float) -> int:
             (now, AT_ONCE),
         ).rowcount
         db.execute("DELETE FROM removed WHERE seq <= (SELECT max(seq) FROM removed) - ?", (KEPT_REMOVALS,))
+    if gone:
+        wipe(db)
     spare: int = db.execute("PRAGMA freelist_count").fetchone()[0]
     if spare > _FREE_PAGES:
-        db.execute(f"PRAGMA incremental_vacuum({min(spare - _FREE_PAGES, 2048)})").fetchall()
+        pages = min(spare - _FREE_PAGES, _PAGES_AT_ONCE)
+        db.executescript(f"PRAGMA incremental_vacuum({pages})")  # `execute` would free a single page
     return gone
+
+
+def wipe(db: sqlite3.Connection) -> None:
+    """See that what was removed is not in the log beside the file either, unless somebody reads for long."""
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 def _count(db: sqlite3.Connection, uses: Uses) -> None:
