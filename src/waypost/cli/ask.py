@@ -17,18 +17,16 @@ from waypost.transport.driver import NO_PORTS, Ports, drive
 
 def ask(
     policy: Policy,
-    messages: Sequence[Mapping[str, Any]],
-    model: str = "auto",
+    document: Mapping[str, Any],
     identity: Identity | None = None,
     headers: Sequence[tuple[str, str]] = (),
     ports: Ports = NO_PORTS,
 ) -> tuple[Trace, float]:
-    """Decide on a conversation as the router would.
+    """Decide on a request as the router would.
 
     Args:
         policy: what decides.
-        messages: the conversation, in OpenAI form.
-        model: what the client asks for.
+        document: a request of chat completions; the model is `auto` where it names none.
         identity: the caller, as a trusted hop would vouch for it.
         headers: what the client sends along, names in lower case.
         ports: answer what only the classifiers know.
@@ -37,30 +35,33 @@ def ask(
         The trace, and the milliseconds from body to outcome.
 
     Raises:
-        RequestError: the messages or the model would be refused before any rule is read.
+        RequestError: the request or its model would be refused before any rule is read.
     """
-    body = json.dumps({"model": model, "messages": list(messages)}).encode()
+    body = json.dumps({"model": "auto", **document}).encode()
     started = time.perf_counter()
     request = openai_chat.parse(body, headers=tuple(headers), identity=identity or Identity())
     if not known_model(policy, request.model):
         names = ", ".join(sorted(policy.auto_names) + list(policy.endpoints))
-        raise RequestError(f"unknown model {model!r}; known are {names}", 404, "model_not_found", "model")
+        raise RequestError(
+            f"unknown model {request.model!r}; known are {names}", 404, "model_not_found", "model"
+        )
     outcome = asyncio.run(drive(route(policy, request), ports))
     elapsed = (time.perf_counter() - started) * 1000
     return trace(policy, request, outcome), elapsed
 
 
-def messages_of(text: str) -> list[dict[str, Any]]:
-    """Read what the user gave: a JSON list of messages, a whole request body, or plain text."""
+def document_of(text: str) -> dict[str, Any]:
+    """What the user gave, as a request of chat completions: it may be messages, a whole body, or plain text."""
     if text.lstrip()[:1] in {"[", "{"}:
         try:
             value: Any = json.loads(text)
         except ValueError:
             value = None
-        messages = cast("dict[str, Any]", value).get("messages") if isinstance(value, dict) else value
+        document = cast("dict[str, Any]", value) if isinstance(value, dict) else {"messages": value}
+        messages = document.get("messages")
         if isinstance(messages, list) and _are_messages(cast("list[Any]", messages)):
-            return cast("list[dict[str, Any]]", messages)
-    return [{"role": "user", "content": text}]
+            return document
+    return {"messages": [{"role": "user", "content": text}]}
 
 
 def _are_messages(items: list[Any]) -> bool:

@@ -93,8 +93,9 @@ def _drill(loaded: Loaded, name: str, text: str | None, through: int | None, *, 
     decides = policy if text is not None else alone(policy, rule)
     ports = Ports(Classifiers(loaded.settings.encoder, checkpoints(decides, loaded.settings)).answer)
     said = TEXT if text is None else text
+    document = {"model": min(policy.auto_names), "messages": [{"role": "user", "content": said}]}
     try:
-        told, _ = ask(decides, [{"role": "user", "content": said}], min(policy.auto_names), ports=ports)
+        told, _ = ask(decides, document, ports=ports)
     except RequestError as error:
         _refuse(f"the text would be answered {error.status} {error.code}: {error.message}")
     if text is not None and name == SEMANTIC == told.decision:

@@ -9,7 +9,7 @@ from contextlib import suppress
 import click
 
 from waypost.cli import HELP
-from waypost.cli.ask import ask, messages_of
+from waypost.cli.ask import ask, document_of
 from waypost.cli.draw import line, tree
 from waypost.cli.options import config_option, load_or_exit
 from waypost.config.load import Loaded
@@ -24,7 +24,9 @@ from waypost.transport.driver import Ports
 @click.command(context_settings=HELP)
 @click.argument("text")
 @config_option
-@click.option("-m", "--model", default="auto", show_default=True, help="The model the client asks for.")
+@click.option(
+    "-m", "--model", help="The model the client asks for.  [default: that of the request body, else auto]"
+)
 @click.option("--team", help="Team, as a trusted hop would vouch for it.")
 @click.option("--tenant", help="Tenant, as a trusted hop would vouch for it.")
 @click.option("--user", help="User, as a trusted hop would vouch for it.")
@@ -36,7 +38,7 @@ from waypost.transport.driver import Ports
 def route(
     text: str,
     config: tuple[str, ...],
-    model: str,
+    model: str | None,
     team: str | None,
     tenant: str | None,
     user: str | None,
@@ -46,7 +48,8 @@ def route(
 ) -> None:
     """Say where TEXT would go and why; nothing is sent.
 
-    TEXT is one user message, a JSON list of messages, or a request body; `-` reads it from standard input.
+    TEXT is one user message, a JSON list of messages, or a request body of chat completions; `-` reads it
+    from standard input.
     """
     loaded = load_or_exit(config)
     identity = Identity(any((team, tenant, user)), team, tenant, user)
@@ -55,7 +58,8 @@ def route(
         source = sys.stdin.read() if text == "-" else text
         classifiers = _Prepared(loaded)
         ports = Ports(classifiers.answer)
-        told, milliseconds = ask(loaded.policy, messages_of(source), model, identity, pairs, ports)
+        document = document_of(source) | ({} if model is None else {"model": model})
+        told, milliseconds = ask(loaded.policy, document, identity, pairs, ports)
         milliseconds -= 1000 * classifiers.seconds
     except UnicodeDecodeError:
         click.echo("error: standard input is not UTF-8 text", err=True)

@@ -67,7 +67,8 @@ def test(files: tuple[str, ...], config: tuple[str, ...], as_json: bool) -> None
 def _run(policy: Policy, case: Case, ports: Ports) -> tuple[str, str, list[str]]:
     """What decided, where that led, and what was expected otherwise."""
     try:
-        told, _ = ask(policy, case.messages, case.model, case.identity, ports=ports)
+        document = {"model": case.model, "messages": case.messages}
+        told, _ = ask(policy, document, case.identity, ports=ports)
     except RequestError as error:
         return "", f"{error.status} {error.code}", [error.message]
     if told.decision == SEMANTIC:

@@ -113,6 +113,21 @@ def test_a_named_model_is_kept_inside_or_honoured(config: Path) -> None:
     assert traced(config, "-m", "gpt", "hello")["decision"] == "explicit_model"
 
 
+def test_a_whole_body_is_taken_at_its_word(config: Path) -> None:
+    body = {"model": "gpt", "messages": [{"role": "user", "content": "hello"}], "max_tokens": 9}
+    assert traced(config, json.dumps(body))["decision"] == "explicit_model"
+    assert traced(config, "-m", "auto", json.dumps(body))["decision"] == "semantic_classification"
+
+
+def test_what_a_provider_is_not_told_is_told(config: Path) -> None:
+    text = config.read_text().replace("kind: openai,", "kind: anthropic,")
+    config.write_text(text)
+    body = {"model": "gpt", "messages": [{"role": "user", "content": "hello"}], "seed": 7}
+    assert "gpt is not told seed" in run(config, "--explain", json.dumps(body)).stdout
+    refused = run(config, "--explain", json.dumps(body | {"n": 2}))
+    assert "refused with 400" in refused.stdout
+
+
 def test_a_team_is_what_a_trusted_hop_would_vouch_for(config: Path) -> None:
     assert traced(config, "--team", "trading", "my position")["decision"] == "trading-desk"
     assert traced(config, "--team", "sales", "my position")["decision"] == "semantic_classification"
