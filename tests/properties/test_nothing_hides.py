@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.scenarios.story import policy
 from waypost.dialects.openai_chat import parse
+from waypost.dialects.reading import read_request
 from waypost.errors import RequestError
 from waypost.journey import Forward, route
 from waypost.request.chat import Dialect
@@ -190,3 +192,115 @@ def test_keys_of_the_callers_own_may_be_spelled_as_they_like() -> None:
     }
     body = {"messages": [HELLO], "tools": [tool], "metadata": {"Model": "x"}}
     assert leaves(json.dumps(body | {"model": "auto"}).encode(), "openai_chat")
+
+
+# --- clients of other forms, whose own bytes may leave ----------------------------------------------------
+
+SPEAKERS = policy("""
+providers:
+  onprem: {kind: vllm, base_url: "http://10.0.0.5:8000/v1", zone: internal}
+  openai: {kind: openai, api_key: from-the-vault}
+  anthropic: {kind: anthropic, api_key: from-the-vault}
+  vllm: {kind: vllm, base_url: "http://10.0.0.6:8000/v1"}
+models:
+  inside: {provider: onprem, name: qwen3-32b}
+  openai_responses: {provider: openai, name: gpt-4o}
+  anthropic_messages: {provider: anthropic, name: claude-sonnet-4-5}
+  openai_completions: {provider: vllm, name: llama}
+routing_rules:
+  - name: stays-inside
+    conditions: [{type: keyword_match, keywords: [confidential]}]
+    action: {type: route, endpoint: inside}
+default_model: inside
+""")
+"""Each model is named by the form that its provider speaks."""
+
+SIGNED = "c2lnbmVk" * 9
+SCHEMA: dict[str, Any] = {"type": "object", "properties": {"a": {"type": "string", "enum": ["b"]}}}
+OWN: dict[Dialect, dict[str, Any]] = {
+    "anthropic_messages": {
+        "max_tokens": 9,
+        "system": [{"type": "text", "text": "hello", "cache_control": {"type": "ephemeral"}}],
+        "messages": [
+            {"role": "user", "content": [{"type": "text", "text": "hello"}]},
+            {
+                "role": "assistant",
+                "content": [
+                    {"type": "thinking", "thinking": "hm", "signature": SIGNED},
+                    {"type": "redacted_thinking", "data": SIGNED},
+                    {"type": "tool_use", "id": "t1", "name": "f", "input": {"a": ["b", {"c": "d"}]}},
+                ],
+            },
+            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1", "content": "hi"}]},
+        ],
+        "tools": [{"name": "f", "description": "does", "input_schema": SCHEMA}],
+        "tool_choice": {"type": "tool", "name": "f"},
+        "stop_sequences": ["END"],
+        "metadata": {"user_id": "u"},
+        "output_config": {"effort": "high", "format": {"type": "json_schema", "schema": SCHEMA}},
+        "diagnostics": {"previous_message_id": "m1"},
+    },
+    "openai_responses": {
+        "input": [
+            {"role": "user", "content": [{"type": "input_text", "text": "hello"}]},
+            {
+                "type": "reasoning",
+                "id": "r1",
+                "summary": [{"type": "summary_text", "text": "hm"}],
+                "encrypted_content": SIGNED,
+            },
+            {"type": "function_call", "id": "f1", "call_id": "c1", "name": "f", "arguments": '{"a": "b"}'},
+            {"type": "function_call_output", "call_id": "c1", "output": "hi"},
+        ],
+        "instructions": "hello",
+        "metadata": {"a": "b"},
+        "tools": [{"type": "function", "name": "f", "parameters": SCHEMA}],
+        "text": {"format": {"type": "json_schema", "name": "n", "schema": SCHEMA}},
+        "reasoning": {"effort": "low", "summary": "auto"},
+    },
+    "openai_completions": {"prompt": "hello", "suffix": "hi", "stop": ["x"], "user": "u"},
+}
+KINDS = "text base64 tool_use input_image input_file thinking redacted_thinking reasoning image odd"
+PLACES = "data input image_url file_data signature encrypted_content source content title odd metadata"
+
+
+def hide_more(document: Any, random: Random) -> None:
+    """Likewise, and in what looks like a picture, a call or something sealed."""
+    word = random.choice([SECRET, f"a {SECRET} one"])
+    looks: Any = {"type": random.choice(KINDS.split()), random.choice(PLACES.split()): word}
+    looks = random.choice(
+        [looks, {"type": random.choice(KINDS.split()), random.choice(PLACES.split()): looks}]
+    )
+    holder, key = random.choice(list(_places(document)))
+    value: Any = holder[key]
+    if isinstance(value, dict):
+        value[random.choice(PLACES.split())] = looks
+    elif isinstance(value, list):
+        value.append(looks)
+    else:
+        holder[key] = looks
+
+
+@settings(max_examples=400)
+@given(st.sampled_from(list(OWN)), st.sampled_from([hide, hide_more]), st.randoms(use_true_random=False))
+def test_nor_does_it_in_a_form_of_the_clients_own(
+    dialect: Dialect, hiding: Callable[[Any, Random], None], random: Random
+) -> None:
+    document = json.loads(json.dumps(OWN[dialect] | {"model": dialect}))
+    hiding(document, random)
+    assert SECRET in json.dumps(document)
+    try:
+        request = read_request(json.dumps(document).encode(), dialect)
+    except RequestError:
+        return
+    outcome = drive(route(SPEAKERS, request), lambda need: need)
+    assert not isinstance(outcome, Forward) or all(t.endpoint.zone == "internal" for t in outcome.targets)
+
+
+@pytest.mark.parametrize("dialect", list(OWN))
+def test_without_the_word_the_clients_own_bytes_leave(dialect: Dialect) -> None:
+    request = read_request(json.dumps(OWN[dialect] | {"model": dialect}).encode(), dialect)
+    outcome = drive(route(SPEAKERS, request), lambda need: need)
+    assert isinstance(outcome, Forward)
+    assert outcome.leaving.form == dialect
+    assert [target.endpoint.name for target in outcome.targets] == [dialect]

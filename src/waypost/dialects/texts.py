@@ -66,7 +66,7 @@ _VALUES: Final = {
 _MEDIA: Final = words("data file_data")
 _IDS: Final = words("id tool_call_id")
 _OPAQUE: Final = re.compile(r"[A-Za-z0-9+/_=-]{64,}", re.ASCII)
-_NO_TEXT: Final = {float, bool, type(None)}
+NO_TEXT: Final = {float, bool, type(None)}
 _LONE: Final = re.compile("[\ud800-\udfff]")
 _NO_ESCAPE: Final = re.compile(r"\\(?![/bfnrt]|u[0-9a-fA-F]{4})")
 _PATH_NAME: Final = re.compile(r"[A-Za-z_$][\w$-]{0,63}", re.ASCII)
@@ -137,7 +137,7 @@ class Texts:
                     yield from self.text(_said(node), node.where, kind)
             elif isinstance(node.value, dict):
                 for name in _callers_keys(node):
-                    yield from self.text(name, f"{_join(node.where, name)} (key)", kind)
+                    yield from self.text(name, f"{join(node.where, name)} (key)", kind)
                 stack.append(_members(node))
             else:
                 stack.append(_items(node))
@@ -160,16 +160,16 @@ def _callers_keys(node: _Node) -> list[str]:
 def _members(node: _Node) -> Iterator[_Node]:
     named = node.key in _NAMES and not node.free
     for name, value in node.value.items():
-        if type(value) not in _NO_TEXT:
+        if type(value) not in NO_TEXT:
             free = not named and (node.free or name in _CALLERS_OWN or name not in _KEYS)
-            yield _Node(value, _join(node.where, name), "" if named else name, free)
+            yield _Node(value, join(node.where, name), "" if named else name, free)
 
 
 def _items(node: _Node) -> Iterator[_Node]:
     values = cast("list[Any]", node.value)
-    if not set(map(type, values)) <= _NO_TEXT:  # long lists of tokens are looked at in C
+    if not set(map(type, values)) <= NO_TEXT:  # long lists of tokens are looked at in C
         for n, value in enumerate(values):
-            if type(value) not in _NO_TEXT:
+            if type(value) not in NO_TEXT:
                 yield _Node(value, f"{node.where}[{n}]", node.key, node.free)
 
 
@@ -199,6 +199,7 @@ def _unescape(text: str) -> str:
     return _LONE.sub("\ufffd", plain.replace("\0", "\\").replace("\1", '"').replace("\2", "\\"))
 
 
-def _join(where: str, key: str) -> str:
+def join(where: str, key: str) -> str:
+    """The JSON path of a member of what stands at `where`."""
     name = key if _PATH_NAME.fullmatch(key) else "*"  # a path goes into logs, and an odd key may say anything
     return f"{where}.{name}" if where else name

@@ -6,10 +6,14 @@ from typing import Any
 import pytest
 
 from waypost.dialects.reading import read_request
+from waypost.dialects.texts import MAX_DEPTH
 from waypost.errors import RequestError
 from waypost.request.chat import BESIDE, ChatRequest, Dialect
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk"
+
+
+MEDIA = {"type": "base64", "data": "secret"}
 
 
 def read(dialect: Dialect, **fields: Any) -> ChatRequest:
@@ -70,10 +74,29 @@ def test_what_the_neutral_form_has_no_place_for_is_read_too(fields: dict[str, An
 
 def test_what_should_be_sealed_and_is_not_is_read() -> None:
     ask = {"role": "user", "content": "Hi"}
-    for sealed, is_read in (("gAAAAABo_-=", False), ("secret words", True)):
-        thought = {"type": "reasoning", "summary": [], "encrypted_content": sealed}
+    for sealed, is_read in ((f"gAAAAABo_-{'x' * 60}=", False), ("secret words", True), ("secret", True)):
+        thought: dict[str, Any] = {"type": "reasoning", "summary": [], "encrypted_content": sealed}
         request = read("openai_responses", input=[ask, thought])
         assert (sealed in texts(request)) == is_read
+
+
+@pytest.mark.parametrize(
+    ("dialect", "fields"),
+    [
+        ("anthropic_messages", {"odd": {"type": "base64", "data": "secret"}}),
+        ("anthropic_messages", {"odd": [{"type": "input_image", "image_url": "data:text/plain,secret"}]}),
+        ("anthropic_messages", {"messages": [{"role": "user", "content": "Hi", "odd": MEDIA}]}),
+        ("openai_responses", {"metadata": {"type": "base64", "data": "secret"}}),
+        ("openai_completions", {"odd": {"type": "base64", "data": "secret"}}),
+    ],
+)
+def test_media_that_the_neutral_form_does_not_have_cannot_be_read(
+    dialect: Dialect, fields: dict[str, Any]
+) -> None:
+    usual = {"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 9, "input": "Hi", "prompt": "Hi"}
+    known = {"anthropic_messages": usual.keys() - {"input", "prompt"}, "openai_responses": {"input"}}
+    body = {name: usual[name] for name in known.get(dialect, {"prompt"})} | fields
+    assert [part.kind for part in read(dialect, **body).fields if not part.is_readable] == ["unknown"]
 
 
 def test_nothing_is_read_twice_that_stands_in_the_neutral_form() -> None:
@@ -111,3 +134,15 @@ def test_the_number_of_texts_is_bounded() -> None:
     with pytest.raises(RequestError) as caught:
         messages(x=[f"text {n}" for n in range(60_000)])
     assert caught.value.code == "body_too_complex"
+
+
+def test_what_only_the_clients_form_holds_is_no_deeper_than_the_rest() -> None:
+    """A long list behind many long keys would become as many long paths."""
+    deep: Any = ["a", "b"]
+    for _ in range(MAX_DEPTH - 2):
+        deep = {"k": deep}
+    assert messages(x=deep)
+    with pytest.raises(RequestError) as caught:
+        messages(x={"k": deep})
+    assert caught.value.code == "body_too_complex"
+    assert set(beside(messages(x={"k" * 65: "said"}))) == {"", "x", "x.*"}
