@@ -330,7 +330,9 @@ class OpenAiChatStream:
             yield lane, place, _object(item.get("function")).get("arguments")
 
     def due(self, event: Mapping[str, Any], pieces: Sequence[Piece], held: Collection[Lane]) -> list[Lane]:
-        """Lanes of a choice that ends, goes on with another text or begins another call; all before an error.
+        """Lanes of a choice that ends, ends a thought, goes on with another text or begins another call.
+
+        All of them before an error.
 
         Calls whose arguments come in turns do not end each other.
         """
@@ -340,7 +342,7 @@ class OpenAiChatStream:
         ended = {lane.choice for lane in lanes if lane.call is None}
         begun: dict[int, set[int | None]] = {}
         for _, index, delta, is_last in _deltas(event):
-            if is_last:
+            if is_last or delta.get("thinking_blocks"):  # whole thoughts, signed as the text in front says
                 ended.add(index)
             for _, call, item in _calls(delta):
                 if item.get("id") or _object(item.get("function")).get("name"):

@@ -342,6 +342,7 @@ def test_a_stream_that_just_ends_loses_nothing() -> None:
     ("first", "then", "due"),
     [
         ({"reasoning_content": "x <"}, {"content": "y"}, {"reasoning_content": "<"}),
+        ({"reasoning_content": "x <"}, {"thinking_blocks": [{"signature": "s"}]}, {"reasoning_content": "<"}),
         ({"content": "x <"}, called("", id="1"), {"content": "<"}),
         ({"content": "x <"}, called("{"), {"content": "<"}),
         ({"content": "x <"}, {"function_call": {"arguments": "{"}}, {"content": "<"}),
