@@ -51,7 +51,7 @@ def ask(
 
 
 def document_of(text: str) -> dict[str, Any]:
-    """What the user gave, as a request of chat completions: it may be messages, a whole body, or plain text."""
+    """Read what the user gave: a JSON list of messages, a whole body of chat completions, or plain text."""
     if text.lstrip()[:1] in {"[", "{"}:
         try:
             value: Any = json.loads(text)
