@@ -135,8 +135,8 @@ class Attempt:
         """
         if self.written is None:
             edited = self._edited(left)
-            is_exact = self.target.endpoint.provider.is_exact
-            return Sent(plain_request(edited, exact=is_exact) if self.form.mixed else edited)
+            exact = self.target.model if self.target.endpoint.provider.is_exact else None
+            return Sent(plain_request(edited, exact) if self.form.mixed else edited)
         document = _document(splice(left, self._edits(left)))
         made = SERVERS[self.written].write_request(document, self.target.model, self.form.strict)
         provider = self.target.endpoint.provider

@@ -129,7 +129,9 @@ class _Reading:
         provider = target.endpoint.provider
         if provider.speaks(self._form):
             exact = self._mixed and provider.is_exact
-            return openai_plain.exactly(self._read(), strict=self._strict)[1] if exact else ()
+            if not exact:
+                return ()
+            return openai_plain.exactly(self._read(), target.model, strict=self._strict)[1]
         foreign = provider.foreign(self._form)
         if foreign is None:
             message = f"Model {target.endpoint.name!r} cannot serve this kind of request."

@@ -42,6 +42,21 @@ def test_every_client_is_served_by_every_kind(mixed_gateway: Gateway, mixed_worl
         assert MIXED[name].wire in request.path or request.json["model"] == MIXED[name].wire
 
 
+@pytest.mark.parametrize("names", [("openai1",), ("claude1", "openai1")], ids="-".join)
+def test_an_effort_stays_away_from_a_model_that_refuses_it(
+    mixed_gateway: Gateway, mixed_world: World, names: tuple[str, ...]
+) -> None:
+    """Coding agents ask for thoughts whoever answers; GPT-4o refuses a request that does."""
+    for name in names[:-1]:
+        mixed_world[name].behaviour = fails(503)
+    asked = MESSAGES.body(over(*names)) | {"thinking": {"type": "enabled", "budget_tokens": 1024}}
+    response = mixed_gateway.post(asked | {"max_tokens": 4096}, MESSAGES.path)
+    assert (response.status, MESSAGES.text(response.json)) == (200, "This is openai1")
+    assert "reasoning_effort" not in mixed_world["openai1"].requests[-1].json
+    dropped = response.header("x-waypost-dropped-params") or ""
+    assert "reasoning_effort (not sent, the model does not take it)" in dropped
+
+
 def _foreign(form: Form) -> list[str]:
     """Whose answers are read; where both speak the same they pass, whatever they are."""
     return [name for name in FIRST.values() if MIXED[name].dialect != form.native]

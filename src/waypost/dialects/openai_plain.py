@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from waypost.dialects import digits, signatures
 from waypost.dialects.anthropic_content import invalid
-from waypost.dialects.foreign import Notes, encode, mapping, sequence
+from waypost.dialects.foreign import Notes, encode, mapping, says_nothing, sequence
+from waypost.dialects.openai_models import Family, family_of
 from waypost.errors import RequestError
 
 _OTHERS: Final = (
@@ -25,35 +26,43 @@ _MARKS: Final = re.compile(rb'"(?:%b|file_url)"' % "|".join(_OTHERS).encode())
 """One pass, and on pictures in base64 a fast one: they have no quote."""
 
 MAX_STOPS: Final = 4
-_EXACT: Final = (b'"top_k"', b'"stop"')
+_SAMPLING: Final = (
+    *("temperature", "top_p", "presence_penalty", "frequency_penalty"),
+    *("logit_bias", "logprobs", "top_logprobs"),
+)
+_ANYWAY: Final = (("temperature", 1), ("top_p", 1))
+_UNTHINKING: Final = (None, "none")
+_UNKNOWN: Final = "not sent, the model does not take it"
 _MEDIA: Final = (b'"image_url"', b'"file"', b'"input_audio"')
 
 
-def plain_request(body: bytes, *, exact: bool = False) -> bytes:
+def plain_request(body: bytes, model: str | None = None) -> bytes:
     """The body without it; the same object where there is nothing to take out.
 
     Args:
         body: of the neutral form.
-        exact: for OpenAI itself, which refuses what other servers of its form take.
+        model: of OpenAI itself, which refuses what other servers of its form take; None = one of theirs.
 
     Raises:
         RequestError: 400; it holds a file that only its address is known of.
     """
     has_results = b'"tool"' in body and any(kind in body for kind in _MEDIA)
-    has_more = exact and any(mark in body for mark in _EXACT)
+    has_more = model is not None and any(b'"%b"' % name.encode() in body for name in _told(family_of(model)))
     if not (has_results or has_more or signatures.MARK.encode() in body or _MARKS.search(body)):
         return body
     try:
         document = mapping(digits.loads(body))
-        return body if document is None else write_request(exactly(document)[0] if exact else document)
+        if document is None:
+            return body
+        return write_request(document if model is None else exactly(document, model)[0])
     except ValueError as error:
         raise RequestError("The request body is no JSON that can be read.", 400, "invalid_json") from error
 
 
 def exactly(
-    document: Mapping[str, Any], *, strict: bool = False
+    document: Mapping[str, Any], model: str, *, strict: bool = False
 ) -> tuple[Mapping[str, Any], tuple[str, ...]]:
-    """A request as OpenAI itself takes it, and what is not told.
+    """A request as a model of OpenAI's own takes it, and what is not told.
 
     Source: OpenAI API reference, chat completions (2026).
 
@@ -61,14 +70,39 @@ def exactly(
         RequestError: 400, in strict mode.
     """
     notes = Notes(strict=strict)
+    family = family_of(model)
     taken = dict(document)
     if taken.pop("top_k", None) is not None:
         notes.add("top_k", "not sent, the API has no such parameter")
     stops = sequence(document.get("stop"))
-    if stops is not None and len(stops) > MAX_STOPS:
+    if family.stops and stops is not None and len(stops) > MAX_STOPS:
         taken["stop"] = stops[:MAX_STOPS]
         notes.add("stop", f"the first {MAX_STOPS} are sent")
+    thinks = document.get("reasoning_effort") not in _UNTHINKING
+    if not family.thinks and taken.pop("reasoning_effort", None) is not None and thinks:
+        notes.tell("reasoning_effort", _UNKNOWN)
+    for name in _refused(family, thinks=thinks):
+        value = document.get(name)
+        if not says_nothing(name, value) and (name, value) not in _ANYWAY:
+            del taken[name]
+            notes.add(name, _UNKNOWN)
     return taken, notes.all()
+
+
+def _refused(family: Family, *, thinks: bool) -> Iterator[str]:
+    """Parameters that a model takes only where they ask for what happens anyway."""
+    if family.samples == "never" or (thinks and family.samples == "unthinking"):
+        yield from _SAMPLING
+    if not family.stops:
+        yield "stop"
+
+
+def _told(family: Family) -> Iterator[str]:
+    """Parameters that may have to go, or to change."""
+    yield from ("top_k", "stop")
+    if not family.thinks:
+        yield "reasoning_effort"
+    yield from _refused(family, thinks=True)
 
 
 def write_request(document: Mapping[str, Any]) -> bytes:

@@ -166,13 +166,64 @@ def test_text_that_only_speaks_of_it_stays() -> None:
 def test_openai_itself_takes_no_top_k_and_four_stops() -> None:
     body = b'{"model":"m","messages":[],"top_k":5,"stop":["a","b","c","d","e"]}'
     assert plain_request(body) is body
-    told = json.loads(plain_request(body, exact=True))
+    told = json.loads(plain_request(body, "m"))
     assert told == {"model": "m", "messages": [], "stop": ["a", "b", "c", "d"]}
-    assert exactly(json.loads(body))[1] == (
+    assert exactly(json.loads(body), "m")[1] == (
         "top_k: not sent, the API has no such parameter",
         "stop: the first 4 are sent",
     )
     fine = b'{"model":"m","messages":[],"top_k":null,"stop":["a"]}'
-    assert exactly(json.loads(fine))[1] == ()
+    assert exactly(json.loads(fine), "m")[1] == ()
     with pytest.raises(RequestError):
-        exactly(json.loads(body), strict=True)
+        exactly(json.loads(body), "m", strict=True)
+
+
+SAMPLING: dict[str, Any] = {
+    "temperature": 0.2,
+    "top_p": 0.9,
+    "presence_penalty": 1,
+    "frequency_penalty": 1,
+    "logit_bias": {"1": 2},
+    "logprobs": True,
+    "top_logprobs": 3,
+}
+
+
+@pytest.mark.parametrize(
+    ("model", "asked", "gone"),
+    [
+        ("gpt-4o", {"reasoning_effort": "high", "stop": "x", **SAMPLING}, ("reasoning_effort",)),
+        ("gpt-5", {"reasoning_effort": "high", "stop": "x", **SAMPLING}, (*SAMPLING, "stop")),
+        ("o3", {"stop": ["a", "b", "c", "d", "e"], "temperature": 0}, ("temperature", "stop")),
+        ("gpt-5.2", {"reasoning_effort": "low", **SAMPLING}, tuple(SAMPLING)),
+        ("gpt-5.2", {"reasoning_effort": "none", **SAMPLING}, ()),
+        ("gpt-5.2", SAMPLING, ()),
+        ("our-deployment", {"reasoning_effort": "high", "stop": "x", **SAMPLING}, ()),
+        ("o3", {"temperature": 1, "top_p": 1.0, "presence_penalty": 0, "logprobs": False, "stop": None}, ()),
+    ],
+)
+def test_a_model_of_openai_is_not_told_what_it_refuses(
+    model: str, asked: dict[str, Any], gone: tuple[str, ...]
+) -> None:
+    document = {"model": model, "messages": [ASK], **asked}
+    told, notes = exactly(document, model)
+    assert told == {name: value for name, value in document.items() if name not in gone}
+    assert notes == tuple(f"{name}: not sent, the model does not take it" for name in gone)
+    assert json.loads(plain_request(json.dumps(document).encode(), model)) == told
+
+
+def test_an_effort_of_none_is_taken_from_who_cannot_think_without_a_word() -> None:
+    assert exactly({"reasoning_effort": "none"}, "gpt-4.1") == ({}, ())
+
+
+def test_strictly_a_temperature_is_refused_and_an_effort_is_not() -> None:
+    with pytest.raises(RequestError) as refused:
+        exactly({"temperature": 0.5}, "gpt-5", strict=True)
+    assert (refused.value.status, refused.value.param) == (400, "temperature")
+    assert exactly({"reasoning_effort": "low"}, "gpt-4o", strict=True)[0] == {}
+
+
+@pytest.mark.parametrize("odd", [[], {}, 3, True])
+def test_an_odd_effort_is_left_to_openai_or_gone(odd: object) -> None:
+    assert exactly({"reasoning_effort": odd}, "gpt-5")[0] == {"reasoning_effort": odd}
+    assert exactly({"reasoning_effort": odd}, "gpt-4o")[0] == {}
