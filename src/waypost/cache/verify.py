@@ -6,8 +6,8 @@ Rule 3: linear in the text; a text is parsed once, and what was parsed can be ke
 
 Numbers are compared as written, so 3.1 is not 3.10; names by their capital letters; closed lists of units,
 countries, programming languages and the like by what they name. What lists cannot know is left to rules of
-form: words may not only change places, one word alone may not be exchanged for another, and neither side may
-say all that the other does and more.
+form: words may not only change places, one stretch alone may not be exchanged for another, and neither side
+may say all that the other does and more.
 """
 
 import re
@@ -19,7 +19,7 @@ from itertools import pairwise
 from typing import Final, Literal
 from unicodedata import combining, normalize
 
-from waypost.cache.words import ROMAN, WORDS, stem
+from waypost.cache.words import ORDINALS, ROMAN, WORDS, stem
 
 Check = Literal[
     "language", "length", "number", "entity", "slot", "negation", "antonym", "aspect", "first_word", "order",
@@ -31,14 +31,14 @@ Check = Literal[
 - `length`: one of the texts is longer than what is compared.
 - `number`: other numbers, in digits or in words, or another arithmetic.
 - `entity`: a name on one side that the other does not know.
-- `slot`: another unit, currency, country, programming language, format, month or the like.
+- `slot`: another unit, currency, country, programming language, format, month or the like; another sign.
 - `negation`: one side is negated, the other is not.
 - `antonym`: a word of one side is the opposite of a word of the other.
 - `aspect`: something else is asked about the same thing.
 - `first_word`: the subjects that the texts open with differ.
 - `order`: the same names and numbers in another order.
 - `reorder`: the same words in another order.
-- `exchange`: the same sentence with one word exchanged.
+- `exchange`: the same sentence with one word, or a few in a row, exchanged.
 - `qualifier`: one side says all the other does and more.
 """
 
@@ -100,8 +100,10 @@ _TOKEN: Final = re.compile(
     r"|(?P<sign>(?<=[0-9)])\s?(?:\*\*|[-+*/^\u00d7÷x])\s?(?=[0-9(]))"
     r"|(?P<mark>[$€£¥₹%√])"
     r"|(?P<word>[^\W\d_]+(?:[+#]+|'[^\W\d_]+)?)"
-    r"|(?P<end>[.?!:\"\n])"
+    r"|(?P<end>[.?!:\"]|=[\s?=]*\Z)"
+    r"|(?P<symbol>(?<=\s)[-/](?=\s)|[^\w\s.,?!:;'\"()\-/\u2013\u2014\u2026\u201c-\u201e`]+)"
 )
+_POWERS: Final = re.compile("[\u00b2\u00b3\u00b9\u2070-\u207f]+")
 _DOTTED: Final = re.compile(r"\b(?:[A-Za-z]\.){2,}")
 """U.S. and its like."""
 
@@ -120,7 +122,6 @@ _SIGNS: Final = {
     "^": "power", "**": "power",
 }  # fmt: skip
 _THOUSANDS: Final = re.compile(r"-?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
-_ORDINALS: Final = frozenset({"st", "nd", "rd", "th"})
 _LONGEST_TERM: Final = 2
 _TENS: Final = 20
 _SHORT_NAME: Final = 2
@@ -131,13 +132,14 @@ _TELLING: Final = 5
 """So many words without a plain English one among them are taken for another language."""
 
 _STUMP: Final = 3
+_STRETCH: Final = 3
 
 
 def parse(text: str) -> Features:
     """What is compared of a text; at most its length in time."""
     if len(text) > MAX_CHARACTERS:
         return Features("", refused="length")
-    plain = " ".join(normalize("NFKC", text).translate(_APOSTROPHES).split())
+    plain = " ".join(normalize("NFKC", _POWERS.sub(_power, text)).translate(_APOSTROPHES).split())
     tokens = tuple(_tokens(_PRICE.sub(r"\2 \1", _DOTTED.sub(_undotted, plain))))
     words = tuple(token.word for token in tokens)
     content = _content(tokens)
@@ -187,6 +189,8 @@ def _tokens(plain: str) -> Iterator[_Token]:
                 word = _UNITS[raw.lower().removeprefix("°")]
             case "power":
                 word = "square" if raw[-1] == "2" else "cube"
+            case "symbol":
+                word = raw
             case "mark":
                 word = _MARKS[raw]
             case "sign":
@@ -196,6 +200,8 @@ def _tokens(plain: str) -> Iterator[_Token]:
             case _:
                 raw = _without_accents(raw)
                 word = "usa" if raw == "US" else raw.lower().removesuffix("'s")
+        if not word:
+            continue
         yield _Token(raw, word, opens)
         opens = False
 
@@ -228,6 +234,11 @@ def _unrolled(pending: Sequence[Sequence[_Token]], phrase: Sequence[_Token]) -> 
     yield from phrase
     for each in reversed(pending):
         yield from each
+
+
+def _power(found: re.Match[str]) -> str:
+    """What is written above the line, so that 5\u00b2 is not 52."""
+    return "^" + normalize("NFKC", found[0])
 
 
 def _undotted(found: re.Match[str]) -> str:
@@ -266,11 +277,18 @@ def _is_latin(char: str) -> bool:
     return char < "\u0250" or "\u1e00" <= char <= "\u1eff"
 
 
+def _is_symbol(word: str) -> bool:
+    return not word[0].isalnum() and not word[-1].isalnum()
+
+
 def _slots(words: Sequence[str]) -> Iterator[tuple[int, tuple[str, str]]]:
     """Place and member; of terms that begin at one place the longest."""
     covered = 0
     for place in range(len(words)):
         if place < covered:
+            continue
+        if _is_symbol(words[place]):
+            yield place, ("symbol", words[place])
             continue
         for length in range(_LONGEST_TERM, 0, -1):
             if found := WORDS.slots.get(tuple(words[place : place + length])):
@@ -298,7 +316,7 @@ def _numbers(tokens: Sequence[_Token]) -> Iterator[tuple[int, str]]:
         following = tokens[place + 1].word if place + 1 < len(tokens) else ""
         step = 1
         if token.word[-1].isdigit():
-            is_ordinal = following in _ORDINALS
+            is_ordinal = following in ORDINALS
             value, step = ("#" if is_ordinal else "") + token.word, 1 + is_ordinal
         elif value and value.isdecimal() and _TENS <= int(value) < 5 * _TENS:
             value, step = _compound(value, following)
@@ -466,15 +484,31 @@ def _moved(one: Sequence[str], other: Sequence[str]) -> bool:
 
 
 def _exchange(a: Features, b: Features) -> bool:
-    """The same words but one with content, at the same place."""
-    if len(a.words) != len(b.words):
+    """The same words but for one stretch, which tells something on either side."""
+    here, there = _between(a.words, b.words)
+    if not 0 < max(len(here), len(there)) <= _STRETCH:
         return False
-    changed = [(x, y) for x, y in zip(a.words, b.words, strict=True) if x != y]
-    return len(changed) == 1 and all(map(_tells, changed[0])) and len(set(map(_stands_for, changed[0]))) > 1
+    compared = _asked_by_both(a, b) | _asked_by_both(b, a)
+    told, other = (
+        {_stands_for(word) for word in words if _tells(word) and word not in compared}
+        for words in (here, there)
+    )
+    return bool(told - other and other - told)
+
+
+def _between(one: Sequence[str], other: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """What is left of both without the words they begin and end with alike."""
+    shorter = min(len(one), len(other))
+    start = next((n for n in range(shorter) if one[n] != other[n]), shorter)
+    room = shorter - start
+    end = next((n for n in range(room) if one[-1 - n] != other[-1 - n]), room)
+    return one[start : len(one) - end], other[start : len(other) - end]
 
 
 def _tells(word: str) -> bool:
-    return word not in WORDS.stop and word not in WORDS.fillers
+    """Whether a word has content that no other check compares."""
+    known = word in WORDS.stop or word in WORDS.fillers or word in WORDS.numbers or word in ORDINALS
+    return not known and not word[-1].isdigit() and (word,) not in WORDS.slots
 
 
 def _qualifier(a: Features, b: Features) -> bool:

@@ -151,8 +151,7 @@ def _load() -> tuple[Words, Mapping[str, Any]]:
         negation=frozenset(about["negation"].split()),
         synonyms=synonyms,
         opposites=_opposites(about["antonyms"], synonyms),
-        foreign=frozenset(word for text in about["foreign"].values() for word in text.split())
-        - stop,
+        foreign=frozenset(word for text in about["foreign"].values() for word in text.split()) - stop,
         numbers=_numbers(about["numbers"]),
         slots=_slots(about["slots"]),
         aspects=_aspects(about["aspects"]["words"]),
@@ -171,6 +170,9 @@ ROMAN: Final[Mapping[str, str]] = dict(
     )
 )
 """Digits by Roman numeral; those of one letter are left out."""
+
+ORDINALS: Final = frozenset(_TABLES["verify"]["numbers"]["endings"].split())
+"""What makes digits an ordinal."""
 
 TIME: Final = terms(" ".join(_TABLES["time"].values()))
 """What makes an answer true for a moment only."""
