@@ -208,8 +208,8 @@ def _result(block: dict[str, Any], where: str, native: Native) -> dict[str, Any]
         invalid(f"`{where}.tool_use_id` must be a string.", f"{where}.tool_use_id")
     if content is None or isinstance(content, str):
         written: str | list[dict[str, Any]] = content or ""
-    else:
-        written = [_part(item, place, native) for place, item in _blocks(content, f"{where}.content")]
+    else:  # not all servers take a list of nothing
+        written = [_part(item, place, native) for place, item in _blocks(content, f"{where}.content")] or ""
     message: dict[str, Any] = {"role": "tool", "tool_call_id": ident, "content": written}
     match block.get("is_error"):
         case None | False:

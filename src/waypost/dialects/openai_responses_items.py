@@ -121,7 +121,7 @@ class Conversation:
             return
         message = self._assistant().message
         before = message.get("content")
-        if before is not None:
+        if before:
             parts = (
                 [{"type": "text", "text": before}, *parts] if isinstance(before, str) else [*before, *parts]
             )
@@ -253,5 +253,7 @@ def _is_silent(message: Mapping[str, Any]) -> bool:
 
 
 def _joined(parts: list[dict[str, Any]]) -> str | list[dict[str, Any]]:
-    """One text as it is: not all servers take it as a list."""
+    """One text as it is, none as an empty one: not all servers take either as a list."""
+    if not parts:
+        return ""
     return parts[0]["text"] if len(parts) == 1 and parts[0]["type"] == "text" else parts

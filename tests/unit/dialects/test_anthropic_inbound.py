@@ -62,12 +62,14 @@ def test_results_stand_in_front_of_what_else_is_said() -> None:
         text("see"),
         {"type": "tool_result", "tool_use_id": "a", "content": [text("x"), image], "is_error": True},
         {"type": "tool_result", "tool_use_id": "b"},
+        {"type": "tool_result", "tool_use_id": "d", "content": []},
         {"type": "tool_result", "tool_use_id": "c", "content": "y", **MARK},
     ]
     seen = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
     assert read([{"role": "user", "content": turn}])["messages"] == [
         {"role": "tool", "tool_call_id": "a", "content": [text("x"), seen], "is_error": True},
         {"role": "tool", "tool_call_id": "b", "content": ""},
+        {"role": "tool", "tool_call_id": "d", "content": ""},
         {"role": "tool", "tool_call_id": "c", "content": "y", **MARK},
         {"role": "user", "content": [text("see")]},
     ]

@@ -49,6 +49,15 @@ def read(*items: Any) -> list[dict[str, Any]]:
     return messages
 
 
+def test_nothing_is_an_empty_text() -> None:
+    assert read(call("a"), output("a", []), said(), said("so")) == [
+        {"role": "assistant", "content": None, "tool_calls": called("a")},
+        result("a", ""),
+        {"role": "assistant", "content": "so"},
+    ]
+    assert read(said()) == [{"role": "assistant", "content": ""}]
+
+
 @pytest.mark.parametrize("role", ["user", "system", "developer", "assistant"])
 def test_messages(role: str) -> None:
     plain = {"role": role, "content": "hi"}
