@@ -202,7 +202,7 @@ class Router:
         aside = len(body) > LARGE_BYTES
         try:
             if self._door.path == COUNT_TOKENS:
-                return self._reply(_counted(body))
+                return self._reply(await asyncio.to_thread(_counted, body) if aside else _counted(body))
             request = await asyncio.to_thread(self._read, body) if aside else self._read(body)
         except RequestError as wrong:
             return self._reply(self._mistake(wrong))

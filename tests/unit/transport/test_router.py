@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
@@ -22,6 +23,7 @@ from tests.unit.transport.envoy_says import (
 from waypost.attempt import form_id
 from waypost.decision.engine import SEMANTIC, Block, Respond, Route, Rule
 from waypost.decision.expr import Is
+from waypost.dialects import anthropic_messages
 from waypost.guards.judge import Check
 from waypost.guards.settings import PiiAction
 from waypost.mutations.headers import Headers
@@ -833,6 +835,25 @@ def test_nothing_is_remembered_of_who_has_no_conversation() -> None:
     assert routing.recall(Recall(None, ("a",))) == Remembered(None, {})
     routing.conversations.keep("key", "b")
     assert routing.recall(Recall("key", ("a",))).kept == "b"
+
+
+@pytest.mark.parametrize("size", [1, LARGE_BYTES])
+def test_tokens_of_a_large_request_are_counted_beside_the_event_loop(
+    size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted_in: list[threading.Thread] = []
+    count = anthropic_messages.count_tokens
+
+    def counts(body: bytes) -> int:
+        counted_in.append(threading.current_thread())
+        return count(body)
+
+    monkeypatch.setattr(anthropic_messages, "count_tokens", counts)
+    talk = Talk()
+    talk.hear(request_headers("POST", "/v1/messages/count_tokens"))
+    answer = talk.hear(request_body(chat("x" * size))).immediate_response
+    assert json.loads(answer.body)["input_tokens"] >= size // 4
+    assert (counted_in[0] is threading.main_thread()) == (size == 1)
 
 
 # --- counting
