@@ -100,7 +100,7 @@ _TOKEN: Final = re.compile(
     r"|(?P<sign>(?<=[0-9)])\s?(?:\*\*|[-+*/^\u00d7÷x])\s?(?=[0-9(]))"
     r"|(?P<mark>[$€£¥₹%√])"
     r"|(?P<word>[^\W\d_]+(?:[+#]+|'[^\W\d_]+)?)"
-    r"|(?P<end>[.?!:\"]|=[\s?=]*\Z)"
+    r"|(?P<end>[.?!:\"]|=[\s?]*\Z)"
     r"|(?P<symbol>(?<=\s)[-/](?=\s)|[^\w\s.,?!:;'\"()\-/\u2013\u2014\u2026\u201c-\u201e`]+)"
 )
 _POWERS: Final = re.compile("[\u00b2\u00b3\u00b9\u2070-\u207f]+")
@@ -140,6 +140,8 @@ def parse(text: str) -> Features:
     if len(text) > MAX_CHARACTERS:
         return Features("", refused="length")
     plain = " ".join(normalize("NFKC", _POWERS.sub(_power, text)).translate(_APOSTROPHES).split())
+    if not _is_latin(plain):
+        return Features(plain, refused="language")
     tokens = tuple(_tokens(_PRICE.sub(r"\2 \1", _DOTTED.sub(_undotted, plain))))
     words = tuple(token.word for token in tokens)
     content = _content(tokens)
@@ -262,19 +264,19 @@ def _stands_for(word: str) -> str:
 
 
 def _is_english(plain: str, words: Sequence[str]) -> bool:
-    """Letters of this script, few of them with accents, and hardly a word of another language."""
-    if not plain.isascii():
-        if any(char.isalpha() and not _is_latin(char) for char in plain):
-            return False
-        if sum(not word.isascii() for word in plain.split()) * _ACCENTED > len(words):
-            return False
+    """Few letters with accents, and hardly a word of another language."""
+    if not plain.isascii() and sum(not word.isascii() for word in plain.split()) * _ACCENTED > len(words):
+        return False
     english = sum(word in WORDS.english for word in words)
     foreign = sum(word in WORDS.foreign for word in words)
     return foreign * _FOREIGN <= english and (english > 0 or len(words) < _TELLING)
 
 
-def _is_latin(char: str) -> bool:
-    return char < "\u0250" or "\u1e00" <= char <= "\u1eff"
+def _is_latin(plain: str) -> bool:
+    """Whether no letter is of another script."""
+    return plain.isascii() or not any(
+        char.isalpha() and not (char < "\u0250" or "\u1e00" <= char <= "\u1eff") for char in plain
+    )
 
 
 def _is_symbol(word: str) -> bool:
