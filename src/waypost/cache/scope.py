@@ -7,6 +7,7 @@ and the scope needs somebody, there is no key and so no cache.
 Rule 3: keys are keyed digests: names of tenants and short prompts could be guessed from plain ones.
 """
 
+import hashlib
 import hmac
 import json
 import re
@@ -57,7 +58,7 @@ class Shape:
     """A request apart from what its last user turn says.
 
     Attributes:
-        whole: canonical form of all that counts.
+        whole: canonical form of all that counts, long texts as digests.
         rest: the same with a gap in place of `said`.
         said: text of the last user turn; its parts are lines.
     """
@@ -237,10 +238,14 @@ def _canonical(value: object) -> bytes:
     return json.dumps(_tagged(value), sort_keys=True, separators=(",", ":")).encode("ascii")
 
 
+_LONG: Final = 4096
+"""Characters from which a text stands there as its digest: pictures are not copied, escaped and kept."""
+
+
 def _tagged(value: object) -> object:
     """JSON in which numbers are strings, told from strings by their first letter."""
     if isinstance(value, str):
-        return f"s{value}"
+        return f"s{value}" if len(value) <= _LONG else f"h{_digest_of(value)}"
     if isinstance(value, dict):
         return {name: _tagged(item) for name, item in cast("dict[str, object]", value).items()}
     if isinstance(value, list):
@@ -250,6 +255,10 @@ def _tagged(value: object) -> object:
     if isinstance(value, _Gap):
         return "gap"
     return f"n{_number(value.text if isinstance(value, digits.Digits) else str(value))}"
+
+
+def _digest_of(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 _NUMBER: Final = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]{1,9}))?", re.ASCII)

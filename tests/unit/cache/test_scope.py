@@ -1,5 +1,6 @@
 """Requests share a key if they are equal in all that shapes an answer, and only then."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import fields, replace
@@ -217,6 +218,22 @@ def numbers_alike(one: object, other: object) -> bool:
 def test_values_that_look_alike_are_told_apart(one: str, other: str) -> None:
     body = json.dumps(BODY | {"brand_new": "X"})
     assert exact(body.replace('"X"', one)) != exact(body.replace('"X"', other))
+
+
+@given(st.integers(4090, 4100), st.sampled_from("acé"))
+def test_long_texts_count_to_their_last_character(length: int, last: str) -> None:
+    text = "x" * length
+    assert exact(BODY | {"stop": [text + last]}) != exact(BODY | {"stop": [text + "b"]})
+    assert exact(BODY | {"stop": [text + last]}) == exact(BODY | {"stop": [text + last]})
+    shape = shape_of(request(BODY | {"stop": [text * 100]}))
+    assert shape is not None
+    assert len(shape.whole) < 3000
+
+
+def test_a_digest_is_no_text() -> None:
+    text = "x" * 5000
+    digest = "h" + hashlib.sha256(text.encode()).hexdigest()
+    assert exact(BODY | {"stop": [text]}) != exact(BODY | {"stop": [digest]})
 
 
 def test_zero_is_zero_however_it_is_signed() -> None:
