@@ -145,7 +145,14 @@ def test_what_is_about_whoever_asks_is_shared_with_nobody_else(text: str) -> Non
 
 @pytest.mark.parametrize(
     "text",
-    ["How do I sort a list?", "What is order theory?", "Explain mining", "Was Myanmar a kingdom?", "I"],
+    [
+        "How do I sort a list?",
+        "What is order theory?",
+        "Explain mining",
+        "Was Myanmar a kingdom?",
+        "How many people live there?",
+        "I",
+    ],
 )
 def test_wording_that_only_resembles_it_is_let_through(text: str) -> None:
     assert bypass(asked(text), ENGLISH, ON) is None
