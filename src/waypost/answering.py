@@ -8,6 +8,7 @@ Rule 2: forms never meet each other: what is translated stands in the neutral fo
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Final
 
 from waypost.dialects import failures, sse
@@ -20,6 +21,7 @@ from waypost.dialects.reading import NEUTRAL
 from waypost.dialects.restore import OpenAiChatStream, SseRestorer, restore_json
 from waypost.dialects.servers import SERVERS
 from waypost.dialects.tap import StreamTap, body_usage
+from waypost.providers.refusals import reason
 from waypost.request.chat import ChatRequest, Dialect
 from waypost.usage import Usage, from_openai
 
@@ -105,6 +107,9 @@ class Answering:
         return Whole(_GOOD, neutral, usage)
 
     def _failed(self, status: int, body: bytes) -> "Whole":
+        if reason(self.spoken, status, body) == "quota":
+            seen, spent = failures.failure(HTTPStatus.PAYMENT_REQUIRED, None)
+            return self.told(seen, failures.body(spent))
         error = _openai_error(body)  # also Envoy's own, whoever was asked
         server = SERVERS.get(self.spoken)
         if error is None and server is not None:

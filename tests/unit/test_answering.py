@@ -73,6 +73,21 @@ def test_an_answer_in_the_clients_form_passes_as_it_is() -> None:
     assert (found.usage.prompt_tokens, found.usage.completion_tokens) == (7, 5)
 
 
+@pytest.mark.parametrize("client", ["openai_chat", "openai_responses", "anthropic_messages"])
+def test_a_spent_account_is_no_limit_of_the_clients(client: Dialect) -> None:
+    said = {"message": "You exceeded your current quota.", "type": "insufficient_quota", "param": None}
+    found, told = whole("openai_chat", client, {"error": said | {"code": "insufficient_quota"}}, 429)
+    assert found.status == 503
+    assert "current quota" not in told["error"]["message"]
+
+
+def test_a_limit_of_the_clients_own_form_passes_as_it_is() -> None:
+    said = {"message": "Slow down.", "type": "requests", "param": None, "code": "rate_limit_exceeded"}
+    body = json.dumps({"error": said}).encode()
+    found = answering("openai_chat", "openai_chat").whole(429, body)
+    assert (found.status, found.body) == (429, body)
+
+
 @pytest.mark.parametrize(("spoken", "told"), [("anthropic_messages", CLAUDE), ("gemini", GEMINI)])
 def test_an_answer_is_written_in_every_clients_form(spoken: Dialect, told: object) -> None:
     found, chat = whole(spoken, "openai_chat", told)
