@@ -32,6 +32,7 @@ class Traits:
 
     Attributes:
         json_schema: takes JSON Schema; else only the subset of OpenAPI.
+        has_both: takes functions and JSON as the type of the answer in one request.
         thinking: how it is told to think.
         budgets: least and most tokens of thought; 0 turns it off, -1 leaves it to the model.
         can_stop: need not think.
@@ -40,6 +41,7 @@ class Traits:
     """
 
     json_schema: bool = True
+    has_both: bool = True
     thinking: Literal["none", "budget", "level"] = "level"
     budgets: tuple[int, int] = (1, 32_768)
     can_stop: bool = False
@@ -49,8 +51,10 @@ class Traits:
 
 TRAITS: Final[Mapping[str, Traits]] = {
     "gemini-3-pro": Traits(levels=("low", "high")),
-    "gemini-2.5-flash": Traits(thinking="budget", budgets=(1, 24_576), can_stop=True, signed=False),
-    "gemini-2.0-flash": Traits(json_schema=False, thinking="none", signed=False),
+    "gemini-2.5-flash": Traits(
+        has_both=False, thinking="budget", budgets=(1, 24_576), can_stop=True, signed=False
+    ),
+    "gemini-2.0-flash": Traits(json_schema=False, has_both=False, thinking="none", signed=False),
 }
 
 
@@ -322,7 +326,10 @@ def check(body: Body, traits: Traits) -> None:
         RefusedError: 400.
     """
     _check_functions(body, traits)
-    _check_generation(body.generation_config or Generation(), traits)
+    config = body.generation_config or Generation()
+    _check_generation(config, traits)
+    if body.tools and config.response_mime_type == "application/json" and not traits.has_both:
+        raise invalid("The model takes no functions beside this type.", "generationConfig.responseMimeType")
     if body.system_instruction and any(part.text is None for part in body.system_instruction.parts):
         raise invalid("An instruction has text only.", "systemInstruction")
     for n, turn in enumerate(body.contents):

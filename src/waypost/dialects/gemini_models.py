@@ -19,6 +19,7 @@ class Family:
     Attributes:
         max_tokens: most tokens of an answer.
         json_schema: takes JSON Schema as it is; others want the subset that OpenAPI 3.0 has.
+        has_both: takes functions and a form of the answer in one request; others refuse them.
         thinking: how it is told how hard to think; the wrong way is refused.
         least_budget: fewest tokens of thinking, while it thinks.
         can_stop: it can be told not to think at all.
@@ -28,6 +29,7 @@ class Family:
 
     max_tokens: int = 65_536
     json_schema: bool = True
+    has_both: bool = True
     thinking: Thinking = "level"
     least_budget: int = 1
     can_stop: bool = False
@@ -35,7 +37,8 @@ class Family:
     is_signed: bool = True
 
 
-_OLD: Final = Family(max_tokens=8_192, json_schema=False, thinking="none", is_signed=False)
+_OLD: Final = Family(max_tokens=8_192, json_schema=False, has_both=False, thinking="none", is_signed=False)
+_BUDGET: Final = Family(has_both=False, thinking="budget", is_signed=False)
 _UNKNOWN: Final = replace(_OLD, max_tokens=2**31 - 1)
 
 
@@ -64,6 +67,5 @@ def _three(version: tuple[int, int], rest: str) -> Family:
 
 def _two_five(rest: str) -> Family:
     if rest.startswith("-pro"):
-        return Family(thinking="budget", least_budget=128, is_signed=False)
-    least = 512 if rest.startswith("-flash-lite") else 1
-    return Family(thinking="budget", least_budget=least, can_stop=True, is_signed=False)
+        return replace(_BUDGET, least_budget=128)
+    return replace(_BUDGET, least_budget=512 if rest.startswith("-flash-lite") else 1, can_stop=True)

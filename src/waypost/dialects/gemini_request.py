@@ -42,6 +42,9 @@ _BUDGETS: Final = {
 }
 """Tokens of thinking; those of Google's own OpenAI-compatible API, at most what 2.5 Flash takes."""
 
+_JSON_HINT: Final = (
+    "Your final answer is one valid JSON object and nothing else: no text around it and no code fence."
+)
 _LEVELS: Final = ("minimal", "low", "medium", "high")
 _EFFORTS: Final = ("none", *_BUDGETS)
 _SAFE: Final = 2**53
@@ -68,10 +71,16 @@ def write_request(document: Mapping[str, Any], model: str, *, strict: bool) -> W
     talk = Conversation(notes, is_signed=family.is_signed)
     talk.read(sequence(document.get("messages")) or [])
     body: dict[str, object] = {"contents": [{"role": role, "parts": parts} for role, parts in talk.turns]}
+    tools = _tools(document, family, notes)
+    form = _format(document.get("response_format"), family, notes)
+    if form and tools and not family.has_both:
+        notes.add("response_format", "asked for in words, the model takes no such form beside tools")
+        talk.system.append({"text": _in_words(form)})
+        form = {}
     if talk.system:
         body["systemInstruction"] = {"parts": talk.system}
-    body |= _tools(document, family, notes)
-    if settings := _generation(document, family, notes, talk.detail):
+    body |= tools
+    if settings := _generation(document, family, notes, talk.detail) | form:
         body["generationConfig"] = settings
     return Written(encode(digits.dumps(body)), _path(model, document.get("stream")), _HEADERS, notes.all())
 
@@ -105,7 +114,6 @@ def _generation(document: Mapping[str, Any], family: Family, notes: Notes, detai
         "frequencyPenalty": read.number("frequency_penalty", -2, 2),
         "mediaResolution": RESOLUTIONS[detail] or None,
         **_logprobs(document, read),
-        **_format(document.get("response_format"), family, notes),
     }
     found["thinkingConfig"] = _thinking(
         document.get("reasoning_effort"), family, found["maxOutputTokens"], notes
@@ -210,6 +218,11 @@ def _format(value: object, family: Family, notes: Notes) -> dict[str, object]:
         key = "responseJsonSchema" if family.json_schema else "responseSchema"
         found[key] = _schema(schema, family, notes, f"{where}.schema")
     return found
+
+
+def _in_words(form: dict[str, object]) -> str:
+    schema = next((value for name, value in form.items() if name.endswith("Schema")), None)
+    return f"{_JSON_HINT} It is valid against this JSON Schema: {schema}" if schema else _JSON_HINT
 
 
 def _schema(schema: dict[str, Any], family: Family, notes: Notes, where: str) -> Verbatim:

@@ -205,7 +205,14 @@ def test_old_models_take_no_json_schema() -> None:
     assert error(ask(OLD, **wanted)) == (400, f"{CONFIG}.responseJsonSchema")
     where = "tools[0].functionDeclarations[0].parametersJsonSchema"
     assert error(ask(OLD, **tools(parametersJsonSchema={}))) == (400, where)
-    assert ask(FLASH, **wanted, **tools(parametersJsonSchema={})).status == 200
+    assert ask(FLASH, **wanted).status == ask(FLASH, **tools(parametersJsonSchema={})).status == 200
+
+
+def test_older_models_take_no_functions_beside_json() -> None:
+    wanted = config(responseMimeType="application/json")
+    for model in (OLD, FLASH):
+        assert error(ask(model, **wanted, **tools())) == (400, f"{CONFIG}.responseMimeType")
+    assert ask(PRO, **wanted, **tools()).status == 200
 
 
 @pytest.mark.parametrize(
@@ -249,6 +256,7 @@ def test_whatever_a_request_can_have_is_taken() -> None:
         "propertyOrdering": ["a", "b"],
     }
     answer = ask(
+        PRO,
         **said(
             [
                 {"text": "Hi."},

@@ -4,21 +4,21 @@ import pytest
 
 from waypost.dialects.gemini_models import Family, family_of
 
-FLASH = Family(thinking="budget", can_stop=True, is_signed=False)
+FLASH = Family(has_both=False, thinking="budget", can_stop=True, is_signed=False)
 ALL = Family(levels=("minimal", "low", "medium", "high"))
-OLD = Family(max_tokens=8_192, json_schema=False, thinking="none", is_signed=False)
-UNKNOWN = Family(max_tokens=2**31 - 1, json_schema=False, thinking="none", is_signed=False)
+OLD = Family(max_tokens=8_192, json_schema=False, has_both=False, thinking="none", is_signed=False)
+UNKNOWN = Family(max_tokens=2**31 - 1, json_schema=False, has_both=False, thinking="none", is_signed=False)
 
 
 @pytest.mark.parametrize(
     ("model", "family"),
     [
-        ("gemini-2.5-pro", Family(thinking="budget", least_budget=128, is_signed=False)),
+        ("gemini-2.5-pro", Family(has_both=False, thinking="budget", least_budget=128, is_signed=False)),
         ("gemini-2.5-flash", FLASH),
         ("gemini-2.5-flash-preview-09-2025", FLASH),
         (
             "gemini-2.5-flash-lite",
-            Family(thinking="budget", least_budget=512, can_stop=True, is_signed=False),
+            Family(has_both=False, thinking="budget", least_budget=512, can_stop=True, is_signed=False),
         ),
         ("gemini-3-pro-preview", Family(levels=("low", "high"))),
         ("gemini-3.1-pro-preview", Family()),

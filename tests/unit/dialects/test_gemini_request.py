@@ -203,6 +203,30 @@ def test_json_with_a_schema() -> None:
     }
 
 
+@pytest.mark.parametrize("model", ["gemini-2.5-flash", "gemini-2.5-pro", "gemini-2.0-flash"])
+@pytest.mark.parametrize("choice", ["auto", "none"])
+def test_beside_tools_older_models_are_asked_for_json_in_words(model: str, choice: str) -> None:
+    schema = {"type": "object", "properties": {"city": {"type": "string"}}}
+    wanted = {"type": "json_schema", "json_schema": {"name": "a", "schema": schema}}
+    asked: dict[str, Any] = {"tools": [OTHER], "tool_choice": choice, "response_format": wanted}
+    written = write(model, strict=False, **asked)
+    found = json.loads(written.body)
+    assert "generationConfig" not in found
+    assert '"city"' in found["systemInstruction"]["parts"][0]["text"]
+    assert [note.partition(":")[0] for note in written.warnings] == ["response_format"]
+    assert refused(model, strict=True, **asked) == "response_format"
+    asked["response_format"] = {"type": "json_object"}
+    found = body(model, strict=False, **asked)
+    assert "one valid JSON object" in found["systemInstruction"]["parts"][0]["text"]
+    assert "generationConfig" not in found
+
+
+def test_newer_models_take_a_form_of_answers_beside_tools() -> None:
+    found = body(tools=[OTHER], response_format={"type": "json_object"})
+    assert found["generationConfig"] == {"responseMimeType": "application/json"}
+    assert "systemInstruction" not in found
+
+
 @pytest.mark.parametrize("value", [3, {}, {"type": "xml"}, {"type": "json_schema"}, {"type": []}])
 def test_other_formats_are_refused(value: Any) -> None:
     assert (refused(response_format=value) or "").startswith("response_format")
