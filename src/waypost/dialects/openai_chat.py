@@ -241,7 +241,7 @@ def wants_usage(request: ChatRequest) -> bool:
 
 def wants_base64(request: ChatRequest) -> bool:
     """Whether embeddings are to come as base64."""
-    return _members(request).get("encoding_format") == b'"base64"'
+    return _text(request, "encoding_format") == b'"base64"'
 
 
 def wants_json(request: ChatRequest) -> bool:
@@ -252,11 +252,17 @@ def wants_json(request: ChatRequest) -> bool:
 
 def _member(request: ChatRequest, name: str) -> dict[str, Any] | None:
     """A member of the body that is an object."""
-    return _object(json.loads(_members(request).get(name, b"null"), parse_int=float))
+    return _object(json.loads(_text(request, name) or b"null", parse_int=float))
 
 
-def _members(request: ChatRequest) -> dict[str, bytes]:
-    return {key: request.original[start:end] for key, start, end in top_level(request.original)}
+def _text(request: ChatRequest, name: str) -> bytes:
+    """A member of the body as it stands; empty = it is not there. The first question walks through it all."""
+    spans = request.once(_text, lambda: _spans(request.original))
+    return request.original[slice(*spans.get(name, (0, 0)))]
+
+
+def _spans(body: bytes) -> dict[str, tuple[int, int]]:
+    return {key: (start, end) for key, start, end in top_level(body)}
 
 
 def _model(name: str, owner: str, created: int) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """What is told of an answer when it is over: its record, and what is counted."""
 
-from waypost.dialects.tap import StreamEnd, StreamTap
+from waypost.dialects.tap import StreamEnd
 from waypost.observe.metrics import Metrics, TokenKind, attempt_outcome
 from waypost.policy import Policy
 from waypost.record import AuditRecord
@@ -8,19 +8,10 @@ from waypost.settle import Settled
 from waypost.usage import Charge, Usage
 
 
-def ended(tap: StreamTap | None) -> StreamEnd | None:
-    """How a stream ended; None = the answer was none. Who cut one is not known."""
-    if tap is None:
-        return None
-    if tap.error:
-        return "error"
-    return "complete" if tap.ended else "cut"
-
-
 def result_record(
     policy: Policy, request_id: str, settled: Settled | None, charge: Charge, end: StreamEnd | None
 ) -> AuditRecord:
-    """The `result` record; without an answer the request was aborted."""
+    """The `result` record; without an answer the request was aborted, one that came whole has no `end`."""
     if settled is None:
         return AuditRecord("result", request_id, "aborted", config_sha256=policy.revision)
     record = settled.record(request_id, policy.revision)

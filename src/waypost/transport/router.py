@@ -33,7 +33,7 @@ from waypost.request.chat import ChatRequest
 from waypost.request.identity import identify
 from waypost.selection.live import Conversations, Health
 from waypost.settle import MAX_WAIT_SECONDS, SHOULD_RETRY, Settled, settle, told
-from waypost.transport.accounting import charge_of, count, count_attempts, ended, result_record
+from waypost.transport.accounting import charge_of, count, count_attempts, result_record
 from waypost.transport.doors import COUNT_TOKENS, Door, unknown_model
 from waypost.transport.driver import Ports, drive
 from waypost.transport.keys import Keys
@@ -169,7 +169,7 @@ class Router:
             return
         settled, stream = self._settled, self._stream
         charge = charge_of(self._policy, settled, stream.usage if stream else self._usage)
-        end = ended(stream.tap if stream else None)
+        end = stream.tap.outcome if stream else None
         count(self._routing.metrics, self._sent.outcome.decision.rule.name, settled, charge, end)
         record = result_record(self._policy, self._request_id, settled, charge, end)
         try:
@@ -264,6 +264,7 @@ class Router:
         )
         if not known_model(policy, request.model):
             raise unknown_model(request.model)
+        wants_usage(request)  # remembered: its answer must not have to walk through a large body
         return request
 
     def _forward(self, sent: "Sent") -> ProcessingResponse:
@@ -394,6 +395,7 @@ class Router:
             whole = answering.whole(settled.status, piece)
         self.done = True
         self._usage = whole.usage
+        self._settled = replace(settled, status=whole.status)
         changed = self._costs(settled)
         if whole.status != settled.status or whole.body is not piece:
             changed[":status"] = str(whole.status)

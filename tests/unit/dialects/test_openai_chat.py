@@ -1,11 +1,23 @@
 """Requests as bytes become values; what is refused and which field is named; what Waypost answers itself."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from waypost.dialects.openai_chat import completion, error, model_object, models_list, parse
+from waypost.dialects import openai_chat
+from waypost.dialects.openai_chat import (
+    completion,
+    error,
+    model_object,
+    models_list,
+    parse,
+    wants_base64,
+    wants_json,
+    wants_usage,
+)
+from waypost.dialects.spans import top_level
 from waypost.errors import RequestError
 from waypost.request.chat import ChatRequest, Dialect, Identity, Message, Part
 
@@ -267,3 +279,23 @@ def test_usage_in_a_stream_is_sent_when_asked_for() -> None:
 @pytest.mark.parametrize("options", [None, {}, {"include_usage": False}, {"include_usage": 1}, "x"])
 def test_usage_is_not_sent_otherwise(options: Any) -> None:
     assert len(events(chat(stream=True, stream_options=options))) == 3
+
+
+def test_what_a_client_wants_of_its_answer_takes_one_walk(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    walks: list[bytes] = []
+
+    def walk(body: bytes) -> Iterator[tuple[str, int, int]]:
+        walks.append(body)
+        return top_level(body)
+
+    monkeypatch.setattr(openai_chat, "top_level", walk)
+    request = chat(stream_options={"include_usage": True}, response_format={"type": "json_object"})
+    walks.clear()
+    for _ in range(2):
+        assert wants_usage(request)
+        assert wants_json(request)
+        assert not wants_base64(request)
+    assert walks == [request.original]
+    assert not wants_usage(chat())

@@ -465,3 +465,19 @@ def test_a_body_that_does_not_say_is_unknown(body: bytes) -> None:
 def test_of_two_usages_the_last_one_counts_as_it_does_for_clients() -> None:
     body = b'{"usage": {"prompt_tokens": 1}, "usage": {"prompt_tokens": 2}}'
     assert body_usage("openai_chat", body) == Usage(2)
+
+
+@pytest.mark.parametrize(
+    ("said", "end"),
+    [
+        (b"", "cut"),
+        (b'data: {"choices":[{"index":0,"delta":{"content":"Hi"},"finish_reason":null}]}\n\n', "cut"),
+        (b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n', "complete"),
+        (b"data: [DONE]\n\n", "complete"),
+        (b'data: {"error":{"message":"m","type":"t","param":null,"code":"c"}}\n\n', "error"),
+    ],
+)
+def test_how_a_stream_ended(said: bytes, end: str) -> None:
+    tap = StreamTap("openai_chat", drop_usage=False)
+    tap.feed(said)
+    assert tap.outcome == end

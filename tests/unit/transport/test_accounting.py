@@ -3,17 +3,15 @@
 from dataclasses import replace
 from decimal import Decimal
 
-import pytest
 from prometheus_client import generate_latest
 
-from waypost.dialects.tap import StreamTap
 from waypost.leaving import Leaving
 from waypost.mutations.target import Use, target
 from waypost.observe.metrics import Metrics
 from waypost.policy import Policy
 from waypost.settle import Settled, settle
 from waypost.testing import policies
-from waypost.transport.accounting import charge_of, count, count_attempts, ended, result_record
+from waypost.transport.accounting import charge_of, count, count_attempts, result_record
 from waypost.usage import Costs, Price, Usage
 
 ZONES = {"small": "external", "large": "external"}
@@ -33,26 +31,6 @@ def counted(policy: Policy, found: Settled | None, usage: Usage | None, end: str
     metrics = Metrics(lambda: policy)
     count(metrics, "semantic_classification", found, charge_of(policy, found, usage), end)  # type: ignore[arg-type]
     return generate_latest(metrics.registry).decode()
-
-
-@pytest.mark.parametrize(
-    ("said", "end"),
-    [
-        (b"", "cut"),
-        (b'data: {"choices":[{"index":0,"delta":{"content":"Hi"},"finish_reason":null}]}\n\n', "cut"),
-        (b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n', "complete"),
-        (b"data: [DONE]\n\n", "complete"),
-        (b'data: {"error":{"message":"m","type":"t","param":null,"code":"c"}}\n\n', "error"),
-    ],
-)
-def test_how_a_stream_ended(said: bytes, end: str) -> None:
-    tap = StreamTap("openai_chat", drop_usage=False)
-    tap.feed(said)
-    assert ended(tap) == end
-
-
-def test_an_answer_that_was_no_stream_has_no_such_end() -> None:
-    assert ended(None) is None
 
 
 def test_the_record_tells_tokens_and_dollars() -> None:

@@ -856,6 +856,17 @@ def test_tokens_of_a_large_request_are_counted_beside_the_event_loop(
     assert (counted_in[0] is threading.main_thread()) == (size == 1)
 
 
+def test_an_answer_that_could_not_be_read_is_on_record_as_the_client_got_it() -> None:
+    talk = Talk()
+    talk.hear(request_headers("POST", "/v1/messages"))
+    talk.hear(request_body(chat("both", max_tokens=9)))
+    talk.hear(response_headers(200, attempts=1))
+    change = talk.hear(response_body(b'{"odd": 1}')).response_body.response
+    assert set_by(change.header_mutation)[":status"] == "502"
+    talk.close()
+    assert (talk.log.records[-1].outcome, talk.log.records[-1].status) == ("error", 502)
+
+
 # --- counting
 
 
