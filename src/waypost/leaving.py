@@ -27,6 +27,9 @@ _MARKS: Final = (signatures.MARK.encode(), b'"thinking_blocks"')
 _THOUGHTS: Final = (b'"reasoning_content"', b'"native_blocks"', b'"extra_content"')
 """What OpenAI itself refuses of that, and other servers of its form may want."""
 
+_ADDRESS: Final = b'"file_url"'
+"""A file that only its address is known of, which those of OpenAI's form cannot be sent."""
+
 _USAGE: Final = ("stream_options", "include_usage")
 
 
@@ -128,6 +131,8 @@ class _Reading:
         """
         provider = target.endpoint.provider
         if provider.speaks(self._form):
+            if self._mixed and _ADDRESS in self._body:
+                openai_plain.write_request(self._read())
             exact = self._mixed and provider.is_exact
             if not exact:
                 return ()

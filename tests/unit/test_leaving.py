@@ -128,6 +128,13 @@ class TestNeutralForm:
             left(request, CLAUDE)
         assert caught.value.status == 400
 
+    def test_a_file_known_by_its_address_goes_to_those_who_fetch_it(self) -> None:
+        file = {"type": "document", "source": {"type": "url", "url": "https://files.invalid/a.pdf"}}
+        request = messages(messages=[{"role": "user", "content": [file]}])
+        assert left(request, OPENAI, CLAUDE).targets == (CLAUDE,)
+        with pytest.raises(RequestError, match="cannot fetch"):
+            left(request, at("vllm"))
+
     def test_embeddings_go_to_those_who_make_them(self) -> None:
         request = read("openai_embeddings", input="Hi")
         found = left(request, CLAUDE, GEMINI, OPENAI)
