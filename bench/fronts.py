@@ -5,8 +5,10 @@
     python -m bench.fronts --profile      # where the shared part of a request spends its time
 
 A bare HTTP/2 client plays Envoy on two unix sockets and says what Envoy says for a request that one provider
-answers: headers, body and response headers to the router role, headers to the upstream role. `shared` is the
-same conversation in one process, without sockets and framing: what is left when carrying costs nothing.
+answers: headers, body, response headers and response body to the router role, headers to the upstream role.
+`shared` is the same conversation in one process, without sockets and framing: what is left when carrying
+costs nothing. The last column is one event of a streamed answer that passes as it came, everything that the
+worker does for it included; what translating adds is told by `bench.stream`.
 """
 
 import argparse
@@ -27,7 +29,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.router import cpu_seconds, prompt, running, write_config
+from waypost.attempt import form_id
 from waypost.config.load import load
+from waypost.dialects import sse
 from waypost.observe.audit import AuditLog
 from waypost.policy import Policy
 from waypost.providers.chain import hop_id
@@ -47,15 +51,39 @@ from waypost.transport.fronts.h2_frames import (
     WINDOW_UPDATE,
     frame,
 )
+from waypost.transport.keys import Keys
 from waypost.transport.router import Router, Routing
 from waypost.transport.upstream import Upstream
 from waypost.transport.wire_pb2 import ProcessingRequest, ProcessingResponse
 
 RESULTS = Path(__file__).parent / "results" / "fronts.json"
 FRONTS = ("grpc", "h2")
+CHUNKS = 4
+"""Chunks for each request that is measured."""
 METHOD = b"/envoy.service.ext_proc.v3.ExternalProcessor/Process"
-EXPECTED = {"request_headers", "request_body", "response_headers"}
+EXPECTED = {"request_headers", "request_body", "response_headers", "response_body"}
 ATTRIBUTES = "envoy.filters.http.ext_proc"
+_HEAD: dict[str, Any] = {"id": "chatcmpl-1", "created": 1700000000, "model": "model-inside"}
+ANSWER = json.dumps(
+    {
+        **_HEAD,
+        "object": "chat.completion",
+        "choices": [
+            {"index": 0, "message": {"role": "assistant", "content": "Yes. " * 50}, "finish_reason": "stop"}
+        ],
+        "usage": {"prompt_tokens": 50, "completion_tokens": 100, "total_tokens": 150},
+    }
+).encode()
+CHUNK = sse.write(
+    json.dumps(
+        {
+            **_HEAD,
+            "object": "chat.completion.chunk",
+            "choices": [{"index": 0, "delta": {"content": "a few words "}, "finish_reason": None}],
+        },
+        separators=(",", ":"),
+    ).encode()
+)
 
 
 def message(kind: str, headers: dict[str, str] | None = None, body: bytes = b"", **named: str | int) -> bytes:
@@ -74,15 +102,23 @@ def message(kind: str, headers: dict[str, str] | None = None, body: bytes = b"",
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """What Envoy says to each role, message by message."""
+    """What Envoy says to each role, message by message.
 
-    router: tuple[bytes, bytes, bytes]
+    Attributes:
+        begun: instead of the last two to the router role, where the answer is a stream.
+        chunk: and then one event of it.
+    """
+
+    router: tuple[bytes, bytes, bytes, bytes]
     upstream: bytes
+    begun: bytes
+    chunk: bytes
 
 
 def script(policy: Policy, body: bytes) -> Script:
     """Written down from a wrk request through Envoy 1.40."""
-    endpoint = policy.endpoints["inside"]
+    target = next(each for each in policy.targets() if each.endpoint.name == "inside")
+    endpoint = target.endpoint
     client = {
         ":authority": "127.0.0.1:8801",
         ":path": "/v1/chat/completions",
@@ -94,16 +130,25 @@ def script(policy: Policy, body: bytes) -> Script:
         "x-forwarded-proto": "http",
         "x-request-id": "5b8b2c64-6f3b-9f0e-8a52-3c5f6d7e8f90",
     }
-    hop = {"x-waypost-hop-1": hop_id(policy.revision, endpoint.name), "x-envoy-attempt-count": "1"}
-    answer = {":status": "200", "content-type": "application/json", "content-length": "493"}
+    hop = {
+        "x-waypost-hop-1": hop_id(policy.revision, target.key),
+        "x-waypost-form": form_id(policy.revision, "openai_chat"),
+        "x-envoy-attempt-count": "1",
+    }
+    answer = {":status": "200", "content-type": "application/json", "content-length": str(len(ANSWER))}
     named = {"xds__cluster_name": endpoint.provider.cluster, "upstream__request_attempt_count": 1}
+    chunk = ProcessingRequest()
+    chunk.response_body.body = CHUNK
     return Script(
         (
             message("request_headers", client, source__address="127.0.0.1:40000"),
             message("request_body", body=body),
             message("response_headers", answer, **named),
+            message("response_body", body=ANSWER),
         ),
         message("request_headers", client | hop, xds__cluster_name=endpoint.provider.cluster),
+        message("response_headers", {":status": "200", "content-type": "text/event-stream"}, **named),
+        chunk.SerializeToString(),
     )
 
 
@@ -210,7 +255,7 @@ class Requests:
         self._left -= 1
         self._open += 1
         began = time.perf_counter()
-        headers, body, response = self._said.router
+        headers, body, response, answer = self._said.router
 
         def body_next(stream: int) -> None:
             self._router.ask(stream, body, lambda _: attempt(stream), last=False)
@@ -219,7 +264,10 @@ class Requests:
             self._upstream.ask(0, self._said.upstream, lambda _: settle(stream), last=True)
 
         def settle(stream: int) -> None:
-            self._router.ask(stream, response, answered, last=True)
+            self._router.ask(stream, response, read, last=False)
+
+        def read(stream: int) -> None:
+            self._router.ask(stream, answer, answered, last=True)
 
         def answered(_: int) -> None:
             self.seconds.append(time.perf_counter() - began)
@@ -227,6 +275,46 @@ class Requests:
             self._next()
 
         self._router.ask(0, headers, body_next, last=False)
+
+
+class Chunks:
+    """Streamed answers, each of which sends its next chunk when the one before was passed on."""
+
+    def __init__(self, router: Caller, said: Script, total: int) -> None:
+        self._router = router
+        self._said = said
+        self._left = total
+        self._done = asyncio.Event()
+
+    async def begin(self, connections: int) -> list[int]:
+        """Streams that wait for their first chunk."""
+        loop = asyncio.get_running_loop()
+        return [await self._begin(loop.create_future()) for _ in range(connections)]
+
+    async def _begin(self, begun: asyncio.Future[int]) -> int:
+        headers, body, *_ = self._said.router
+
+        def body_next(stream: int) -> None:
+            self._router.ask(stream, body, answer_next, last=False)
+
+        def answer_next(stream: int) -> None:
+            self._router.ask(stream, self._said.begun, begun.set_result, last=False)
+
+        self._router.ask(0, headers, body_next, last=False)
+        return await begun
+
+    async def run(self, streams: list[int]) -> None:
+        """Return when every chunk was passed on."""
+        for stream in streams:
+            self._next(stream)
+        await self._done.wait()
+
+    def _next(self, stream: int) -> None:
+        self._left -= 1
+        if self._left < 0:
+            self._done.set()
+            return
+        self._router.ask(stream, self._said.chunk, self._next, last=False)
 
 
 # --- measuring --------------------------------------------------------------------------------------------
@@ -265,10 +353,19 @@ async def measure(of: Worker, said: Script, connections: int, total: int) -> dic
     requests, before = Requests(roles, said, total), cpu_seconds(of.pid)
     await requests.run(connections)
     cpu = (cpu_seconds(of.pid) - before) / total
+    pieces = Chunks(links[0][1], said, CHUNKS * total)
+    streams, before = await pieces.begin(connections), cpu_seconds(of.pid)
+    await pieces.run(streams)
+    chunk = (cpu_seconds(of.pid) - before) / (CHUNKS * total)
     for transport, _ in links:
         transport.close()
     cuts = statistics.quantiles(requests.seconds, n=100)
-    return {"cpu_us": cpu * 1e6, "p50_us": cuts[49] * 1e6, "p99_us": cuts[98] * 1e6}
+    return {
+        "cpu_us": cpu * 1e6,
+        "p50_us": cuts[49] * 1e6,
+        "p99_us": cuts[98] * 1e6,
+        "chunk_cpu_us": chunk * 1e6,
+    }
 
 
 async def shared(config: Path, said: Script, total: int) -> float:
@@ -276,7 +373,8 @@ async def shared(config: Path, said: Script, total: int) -> float:
     loaded = load([config], os.environ)
     policies = Policies(loaded.policy)
     audit = AuditLog.open(loaded.settings.audit, config.parent / "shared", revision=loaded.policy.revision)
-    routing = Routing(policies.current, audit, lambda: 0.0)
+    keys = Keys(time.monotonic)
+    routing = Routing(policies.current, audit, lambda: 0.0, keys=keys)
 
     kinds: set[str | None] = set()
 
@@ -291,10 +389,11 @@ async def shared(config: Path, said: Script, total: int) -> float:
         request = Exchange(Router(routing), nowhere)
         await request.receive(said.router[0])
         await request.receive(said.router[1])
-        attempt = Exchange(Upstream(policies.hops), nowhere)
+        attempt = Exchange(Upstream(policies.hops, keys, lambda: 0.0), nowhere)
         await attempt.receive(said.upstream)
         await attempt.closed()
         await request.receive(said.router[2])
+        await request.receive(said.router[3])
         await request.closed()
         if number % 100 == 0:
             await asyncio.sleep(0)
@@ -359,7 +458,7 @@ def main() -> None:
             profile(Path(name), options.requests)
             return
         result = run(Path(name), options)
-    print("| front | c | CPU µs | p50 µs | p99 µs |\n|---|---|---|---|---|")
+    print("| front | c | CPU µs | p50 µs | p99 µs | CPU µs of a chunk |\n|---|---|---|---|---|---|")
     for row in result["rows"]:
         print("|", " | ".join(str(value) for value in row.values()), "|")
     print(f"\nshared by both: {result['shared_cpu_us']} µs of CPU per request")
