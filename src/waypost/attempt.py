@@ -42,11 +42,13 @@ class Form:
     Attributes:
         mixed: the neutral form, made of another client's: it may hold what OpenAI has no word for.
         strict: what a provider cannot be told is refused, not left out.
+        native: it may name what only a provider keeps, so that what is not found may be that.
     """
 
     dialect: Dialect
     mixed: bool = False
     strict: bool = False
+    native: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +156,9 @@ class Attempt:
         return self.target.edits(read(left)) if self.target.says_more else ()
 
 
-def form_id(revision: str, dialect: Dialect, *, mixed: bool = False) -> str:
+def form_id(revision: str, dialect: Dialect, *, mixed: bool = False, native: bool = False) -> str:
     """Opaque value of the header `FORM`; as telling as a hop id."""
-    return hop_id(revision, f"form\0{dialect}{'+' if mixed else ''}")
+    return hop_id(revision, f"form\0{dialect}{'+' if mixed else ''}{'!' if native else ''}")
 
 
 def hops_of(policies: Sequence[Policy]) -> Hops:
@@ -175,6 +177,8 @@ def hops_of(policies: Sequence[Policy]) -> Hops:
 def _forms(policy: Policy) -> Iterator[tuple[str, Form]]:
     for dialect in cast("tuple[Dialect, ...]", get_args(Dialect)):
         yield form_id(policy.revision, dialect), Form(dialect, strict=policy.strict)
+        native = Form(dialect, strict=policy.strict, native=True)
+        yield form_id(policy.revision, dialect, native=True), native
     mixed = Form("openai_chat", mixed=True, strict=policy.strict)
     yield form_id(policy.revision, "openai_chat", mixed=True), mixed
 

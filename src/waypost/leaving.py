@@ -44,6 +44,7 @@ class Leaving:
         dropped: what each of them is not told, as `parameter: what became of it`, by the key of the target.
         chain: all candidates in order, with those that cannot be sent it.
         mixed: the neutral form may hold what OpenAI has no word for.
+        native: it may name what only a provider keeps, such as an earlier answer.
     """
 
     form: Dialect
@@ -52,6 +53,7 @@ class Leaving:
     dropped: Mapping[str, tuple[str, ...]]
     chain: tuple[Target, ...]
     mixed: bool = False
+    native: bool = False
 
     def spoken(self, target: Target) -> Dialect:
         """The form in which a target is asked, and answers."""
@@ -83,7 +85,9 @@ def leave(
         fits = sent.native is not None or (len(own) == len(targets) and not sent.is_mixed)
         if untouched and own and fits:
             body = _named(sent.body, request.model, own[0].model)
-            return Leaving(request.dialect, body, expanded(own), {}, tuple(targets))
+            # Any item of Responses may be known by its id alone.
+            native = sent.native is not None or request.dialect == "openai_responses"
+            return Leaving(request.dialect, body, expanded(own), {}, tuple(targets), native=native)
         if sent.native is not None:
             raise _unservable(sent.native, edited=bool(own))
     return _neutral(policy, request, targets, shaped)

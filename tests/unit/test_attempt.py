@@ -71,6 +71,13 @@ def test_the_first_attempt_of_several() -> None:
     assert gone_with(first, "key-a") == set(CREDENTIALS) - {"authorization"}
 
 
+def test_a_form_tells_that_what_is_not_found_may_be_what_the_client_named() -> None:
+    assert not plan(1).form.native
+    assert plan(1, form=form_id("test", "openai_responses", native=True)).form == Form(
+        "openai_responses", native=True
+    )
+
+
 def test_the_last_attempt_takes_the_hops_away() -> None:
     last = plan(2)
     assert (last.number, last.target.endpoint.name, last.needs_body, last.later) == (2, "b", True, ())

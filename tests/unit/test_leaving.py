@@ -101,6 +101,12 @@ class TestOwnForm:
         assert (caught.value.status, caught.value.param) == (400, request.sent.native)
         assert ("edits" in caught.value.message) is masked
 
+    def test_what_only_a_provider_keeps_may_be_named_in_it(self) -> None:
+        assert not left(messages(), CLAUDE).native
+        assert left(messages(container="c1"), CLAUDE).native
+        assert left(read("openai_responses", input="Hi"), OPENAI).native
+        assert not left(read("openai_responses", input="Hi"), GEMINI).native
+
 
 class TestNeutralForm:
     def test_a_request_of_openais_form_is_spliced_in_place(self) -> None:

@@ -277,7 +277,7 @@ class Router:
         changed = dict(
             [
                 *hops,
-                (FORM, form_id(revision, leaving.form, mixed=leaving.mixed)),
+                (FORM, form_id(revision, leaving.form, mixed=leaving.mixed, native=leaving.native)),
                 ("x-envoy-max-retries", str(len(hops) - 1)),
                 *((name, value) for name, value in _REWRITTEN if name not in unwanted),
                 *shape.request.set,
@@ -364,9 +364,11 @@ class Router:
         # Behind a failed attempt nobody knows when this one began.
         seconds = self._routing.clock() - sent.at if len(tried) == 1 else None
         failed = settled.status in _FAILED
-        if headers[":status"] >= "4":
+        status = int(headers[":status"])
+        is_clients = status == HTTPStatus.NOT_FOUND and sent.leaving.native
+        if status >= HTTPStatus.BAD_REQUEST and not is_clients:
             wait = wait_seconds(headers, now=self._routing.now())
-            self._routing.keys.told(tried[-1], int(headers[":status"]), wait)
+            self._routing.keys.told(tried[-1], status, wait)
         self._routing.health.observe(tried[-1].endpoint.name, None if failed else seconds, error=failed)
         if sent.outcome.conversation is not None and not failed:
             self._routing.conversations.keep(sent.outcome.conversation, tried[-1].endpoint.name)

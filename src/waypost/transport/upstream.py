@@ -151,6 +151,8 @@ class Upstream:
         status = self._status
         if status < HTTPStatus.BAD_REQUEST:
             return False
+        if status == HTTPStatus.NOT_FOUND and planned.form.native:
+            return False  # not found may be what the client named
         why = reason(planned.spoken, status, body) if body else None
         wait = wait_seconds(self._answer, body, now=self._now())
         self._keys.told(planned.target, status, wait, key=self._key, reason=why)

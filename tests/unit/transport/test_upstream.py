@@ -349,6 +349,13 @@ def test_a_model_that_is_not_there_is_remembered() -> None:
     assert [keys.is_absent(POLICY.endpoints[name]) for name in "ab"] == [True, False]
 
 
+def test_what_a_client_named_and_is_not_there_says_nothing_of_the_model() -> None:
+    keys = Keys(lambda: 0.0)
+    named = headers() | {FORM: form_id("test", "openai_responses", native=True)}
+    talk(upstream(keys), attempt_headers(named, A), response_headers(404))
+    assert not keys.is_absent(POLICY.endpoints["a"])
+
+
 def test_an_answer_that_is_none_is_held_against_nobody() -> None:
     keys = Keys(lambda: 0.0)
     for status in (200, 204, 400, 409, 500, 503):
