@@ -6,11 +6,13 @@ Rule 2: what a provider says of itself (keys, accounts, requests) does not reach
 Source: Anthropic Messages API, version 2023-06-01, as the types of SDK 2.11.0 have it.
 """
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from waypost.dialects import digits, failures
 from waypost.dialects.anthropic_request import JSON_TOOL, thoughts_of
+from waypost.dialects.chunks import arguments_of, choice_of, reasoning_of, texts_of
 from waypost.dialects.failures import UNREADABLE, error, failure
 from waypost.dialects.foreign import Reply, encode, mapping, sequence
 
@@ -265,19 +267,23 @@ def write_response(body: bytes) -> bytes:
     document = _document(body) or {}
     if document.get("error"):
         return write_error(500, body)
-    choice = mapping(next(iter(sequence(document.get("choices")) or ()), None)) or {}
+    choice = choice_of(document)
     message = mapping(choice.get("message"))
     if message is None:
         return error_to("api_error", BAD_ANSWER)
     content = [*_thoughts(message), *_words(message)]
+    ident = message_id(document.get("id"))
     calls = [mapping(item) or {} for item in sequence(message.get("tool_calls")) or ()]
-    uses = [_use(call) for call in calls]
+    try:
+        uses = [_use(call, call_id(call, ident, number)) for number, call in enumerate(calls)]
+    except ValueError:
+        return error_to("api_error", BAD_ANSWER)
     is_cut = choice.get("finish_reason") == "length"  # in the middle of a call, maybe
     if None in uses and not is_cut:
         return error_to("api_error", BAD_ANSWER)
     content += [use for use in uses if use is not None]
     answer = {
-        "id": message_id(document.get("id")),
+        "id": ident,
         "type": "message",
         "role": "assistant",
         "model": document.get("model"),
@@ -299,30 +305,21 @@ def _thoughts(message: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [{"type": "thinking", "thinking": text, "signature": ""}] if text else []
 
 
-def reasoning_of(message: Mapping[str, Any]) -> str:
-    """Text of the reasoning in a message or delta; servers call it by two names."""
-    return _string(message, "reasoning_content") or _string(message, "reasoning")
-
-
 def _words(message: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    content = message.get("content")
-    parts = [content] if isinstance(content, str) else sequence(content) or ()
-    for part in parts:
-        text = part if isinstance(part, str) else _string(mapping(part) or {}, "text")
-        if text:
-            yield {"type": "text", "text": text}
+    for text in texts_of(message.get("content")):
+        yield {"type": "text", "text": text}
     if refusal := _string(message, "refusal"):
         yield {"type": "text", "text": refusal}
 
 
-def _use(call: dict[str, Any]) -> dict[str, Any] | None:
+def _use(call: dict[str, Any], ident: str) -> dict[str, Any] | None:
     function = mapping(call.get("function")) or {}
-    found = digits.object_text(_string(function, "arguments").strip() or "{}")
+    found = digits.object_text(arguments_of(function).strip() or "{}")
     if found is None or not _string(function, "name"):
         return None
     return {
         "type": "tool_use",
-        "id": _string(call, "id"),
+        "id": ident,
         "name": function["name"],
         "input": found,
     }
@@ -341,6 +338,15 @@ def _stop_reason(choice: Mapping[str, Any], *, has_calls: bool) -> str:
     if finish == "stop" and has_calls:  # as some servers say
         return "tool_use"
     return _STOP.get(finish, "end_turn") if isinstance(finish, str) else "end_turn"
+
+
+def call_id(call: Mapping[str, Any], message: str, number: int) -> str:
+    """The id of a call; of one that has none it is made from that of its message and its number in it.
+
+    OpenAI takes none longer than 40 characters, should the conversation go on there.
+    """
+    made = hashlib.sha256(f"{message}\0{number}".encode("utf-8", "surrogatepass")).hexdigest()[:24]
+    return _string(call, "id") or f"toolu_{made}"
 
 
 def message_id(ident: object) -> str:

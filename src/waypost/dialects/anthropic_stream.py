@@ -19,16 +19,27 @@ from waypost.dialects.anthropic_request import JSON_TOOL, thoughts_of
 from waypost.dialects.anthropic_response import (
     BAD_ANSWER,
     arguments,
+    call_id,
     error_from,
     error_to,
     finish_from,
     message_id,
-    reasoning_of,
     stop_from,
     usage_from,
     usage_to,
 )
-from waypost.dialects.chunks import Calls, Chunks, Done, Fault, Step, choice_of, is_preface
+from waypost.dialects.chunks import (
+    Calls,
+    Chunks,
+    Done,
+    Fault,
+    Step,
+    arguments_of,
+    choice_of,
+    is_preface,
+    reasoning_of,
+    texts_of,
+)
 from waypost.dialects.failures import ENDED_EARLY, error
 from waypost.dialects.foreign import Reply, encode, mapping, sequence
 from waypost.dialects.sse import Event, SseReader
@@ -331,7 +342,7 @@ class StreamWriter:
 
     def __init__(self) -> None:
         self._chunks = Chunks()
-        self._is_begun = False
+        self._ident = ""  # of the message; empty = it did not begin
         self._index = -1  # of the block begun last
         self._open = ""  # what is in it; empty = none is open
         self._calls: dict[int, _Call] = {}
@@ -365,16 +376,15 @@ class StreamWriter:
     def _chunk(self, document: dict[str, Any]) -> Iterator[str]:
         if document.get("usage"):
             self._usage = document["usage"]
-        if not self._is_begun and not is_preface(document):
-            self._is_begun = True
+        if not self._ident and not is_preface(document):
+            self._ident = message_id(document.get("id"))
             yield self._begin(document)
         choice = choice_of(document)
         delta = mapping(choice.get("delta")) or {}
         yield from self._thoughts(delta)
-        for name in ("content", "refusal"):
-            if text := _string(delta.get(name)):
-                yield from self._into("text", {"type": "text", "text": ""})
-                yield self._delta({"type": "text_delta", "text": text})
+        for text in (*texts_of(delta.get("content")), *texts_of(delta.get("refusal"))):
+            yield from self._into("text", {"type": "text", "text": ""})
+            yield self._delta({"type": "text_delta", "text": text})
         for item in sequence(delta.get("tool_calls")) or ():
             yield from self._call(mapping(item) or {})
         if isinstance(choice.get("finish_reason"), str):
@@ -382,7 +392,7 @@ class StreamWriter:
 
     def _begin(self, document: Mapping[str, Any]) -> str:
         message: dict[str, Any] = {
-            "id": message_id(document.get("id")),
+            "id": self._ident,
             "type": "message",
             "role": "assistant",
             "model": document.get("model"),
@@ -433,9 +443,9 @@ class StreamWriter:
         number = self._numbers.number(item)
         call = self._calls.get(number)
         if call is None:
-            call = _Call(_string(item.get("id")), _string(function.get("name")))
+            call = _Call(call_id(item, self._ident, number), _string(function.get("name")))
             self._calls[number] = call
-        text = _string(function.get("arguments"))
+        text = arguments_of(function)
         self._size += len(text)
         if call.is_closed and text.strip():
             raise ValueError("arguments behind their end")

@@ -110,6 +110,33 @@ def choice_of(document: dict[str, Any]) -> dict[str, Any]:
     return mapping(next(iter(sequence(document.get("choices")) or ()), None)) or {}
 
 
+def texts_of(content: object) -> Iterator[str]:
+    """Texts of the content of a message or delta, which some servers give in parts; none is empty."""
+    for part in [content] if isinstance(content, str) else sequence(content) or ():
+        text = part if isinstance(part, str) else (mapping(part) or {}).get("text")
+        if isinstance(text, str) and text:
+            yield text
+
+
+def reasoning_of(message: Mapping[str, Any]) -> str:
+    """Text of the reasoning in a message or delta, by either name or as a part of its content."""
+    for name in ("reasoning_content", "reasoning"):
+        if (text := message.get(name)) and isinstance(text, str):
+            return text
+    parts = [mapping(part) or {} for part in sequence(message.get("content")) or ()]
+    return "".join(text for part in parts for text in texts_of(part.get("thinking")))
+
+
+def arguments_of(function: Mapping[str, Any]) -> str:
+    """Arguments of a call, or a piece of them; some servers give the object and not its text.
+
+    Raises:
+        ValueError: nested too deeply.
+    """
+    given = function.get("arguments")
+    return given if isinstance(given, str) else "" if given is None else digits.dumps(given)
+
+
 def is_preface(document: dict[str, Any]) -> bool:
     """Whether a chunk says nothing of the answer: Azure's first is about the prompt, without id and model."""
     return not document.get("id") and not document.get("choices")

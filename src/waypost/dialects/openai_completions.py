@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from waypost.dialects import digits, sse
 from waypost.dialects.anthropic_content import invalid
-from waypost.dialects.chunks import Chunks, Done, Fault, Step
+from waypost.dialects.chunks import Chunks, Done, Fault, Step, texts_of
 from waypost.dialects.failures import UNREADABLE, error
 from waypost.dialects.foreign import encode, mapping, sequence
 from waypost.dialects.forms import Inbound
@@ -126,10 +126,7 @@ def _choices(choices: list[dict[str, Any]], name: str) -> Iterator[dict[str, Any
 
 def _text(message: Mapping[str, Any]) -> str:
     """What is said; thoughts and calls have no place in this form."""
-    content = message.get("content")
-    parts = [content] if isinstance(content, str) else sequence(content) or ()
-    texts = [part if isinstance(part, str) else (mapping(part) or {}).get("text") for part in parts]
-    said = "".join(text for text in texts if isinstance(text, str))
+    said = "".join(texts_of(message.get("content")))
     refusal = message.get("refusal")
     return said or (refusal if isinstance(refusal, str) else "")
 

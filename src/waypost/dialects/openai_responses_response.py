@@ -12,8 +12,7 @@ from typing import Any, Final
 
 from waypost.dialects import digits
 from waypost.dialects.anthropic_request import thoughts_of
-from waypost.dialects.anthropic_response import reasoning_of
-from waypost.dialects.chunks import Calls, choice_of
+from waypost.dialects.chunks import Calls, arguments_of, choice_of, reasoning_of, texts_of
 from waypost.dialects.digits import Verbatim
 from waypost.dialects.failures import UNREADABLE, error
 from waypost.dialects.foreign import encode, mapping, sequence
@@ -71,7 +70,7 @@ class Output:
             thought, events = self._thought()
             yield from events
             thought.sign(blocks)
-        for text in _texts(delta.get("content")):
+        for text in texts_of(delta.get("content")):
             yield from self._say("output_text", text)
         if (refusal := delta.get("refusal")) and isinstance(refusal, str):
             yield from self._say("refusal", refusal)
@@ -127,7 +126,7 @@ class Output:
             self._calls[number] = call = Call(self._place("fc"), call_id, name)
             self._items.append(call)
             yield from call.begin()
-        if (text := function.get("arguments")) and isinstance(text, str):
+        if text := arguments_of(function):
             yield from self._counted(text, call.say(text))
 
     def _close(self, status: Status) -> list[Event]:
@@ -137,13 +136,6 @@ class Output:
     def _counted(self, text: str, events: list[Event]) -> list[Event]:
         self.size += len(text)
         return events
-
-
-def _texts(content: object) -> Iterator[str]:
-    for part in [content] if isinstance(content, str) else sequence(content) or ():
-        text = part if isinstance(part, str) else (mapping(part) or {}).get("text")
-        if isinstance(text, str) and text:
-            yield text
 
 
 def write_response(answer: bytes, request: bytes) -> bytes:

@@ -1,6 +1,7 @@
 """Answers and errors, in both directions: a golden exchange for each row of the mapping."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from waypost.dialects.anthropic_request import JSON_TOOL
 from waypost.dialects.anthropic_response import (
     FINISH,
+    call_id,
     read_error,
     read_response,
     write_error,
@@ -339,6 +341,18 @@ def test_arguments_that_are_none(arguments: str) -> None:
     assert write({"tool_calls": [call(arguments)]}, "tool_calls")["type"] == "error"
     cut = write({"content": "so", "tool_calls": [call(arguments)]}, "length")
     assert (cut["content"], cut["stop_reason"]) == ([text("so")], "max_tokens")
+
+
+def test_calls_without_ids_get_some_and_arguments_may_be_an_object() -> None:
+    calls = [{"function": {"name": "f", "arguments": {"x": 1}}}, {"id": "", "function": {"name": "g"}}]
+    found = write({"tool_calls": calls})
+    first, second = (call_id({}, found["id"], number) for number in range(2))
+    assert first != second
+    assert re.fullmatch("toolu_[0-9a-f]{24}", first)
+    assert found["content"] == [
+        {"type": "tool_use", "id": first, "name": "f", "input": {"x": 1}},
+        {"type": "tool_use", "id": second, "name": "g", "input": {}},
+    ]
 
 
 def test_reasoning_of_others_has_no_signature() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from waypost.dialects import sse
 from waypost.dialects.anthropic_request import JSON_TOOL
+from waypost.dialects.anthropic_response import call_id
 from waypost.dialects.anthropic_stream import StreamReader, StreamWriter
 from waypost.dialects.chunks import MAX_CALLS
 from waypost.dialects.foreign import Reply
@@ -426,6 +427,21 @@ def test_what_azure_says_in_front_of_an_answer_does_not_name_it() -> None:
     first: dict[str, Any] = {"choices": [], "created": 0, "id": "", "model": "", "prompt_filter_results": []}
     said = write(sse.write(json.dumps(first).encode()) + chunk({"content": "a"}, "stop") + DONE)
     assert said == write(chunk({"content": "a"}, "stop") + DONE)
+
+
+def test_calls_without_ids_get_some() -> None:
+    calls = [{"index": n, "function": {"name": "f", "arguments": {"x": n}}} for n in range(2)]
+    told = write(chunk({"tool_calls": calls}, "tool_calls") + DONE)
+    uses = [event["content_block"]["id"] for event in told if event["type"] == "content_block_start"]
+    assert uses == [call_id({}, "msg_c9", 0), call_id({"id": None}, "msg_c9", 1)]
+    assert blocks(chunk({"tool_calls": calls}, "tool_calls") + DONE) == [("f", '{"x":0}'), ("f", '{"x":1}')]
+
+
+def test_content_in_parts() -> None:
+    thought = {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}
+    parts = [thought, {"type": "text", "text": "so"}]
+    stream = chunk({"content": parts}) + chunk({"content": "!"}, "stop") + DONE
+    assert blocks(stream) == [("thinking", "hm"), ("text", "so!")]
 
 
 def test_arguments_behind_their_end_are_an_error() -> None:

@@ -5,7 +5,19 @@ from typing import Any
 
 import pytest
 
-from waypost.dialects.chunks import MAX_CALLS, Calls, Chunks, Done, Fault, Step, choice_of, is_preface
+from waypost.dialects.chunks import (
+    MAX_CALLS,
+    Calls,
+    Chunks,
+    Done,
+    Fault,
+    Step,
+    arguments_of,
+    choice_of,
+    is_preface,
+    reasoning_of,
+    texts_of,
+)
 from waypost.dialects.failures import ENDED_EARLY, UNREADABLE
 from waypost.dialects.sse import DONE, write
 
@@ -63,6 +75,43 @@ def test_its_reader_may_end_it() -> None:
 @pytest.mark.parametrize("document", [{}, {"choices": []}, {"choices": "x"}, {"choices": [7]}])
 def test_no_choice(document: dict[str, Any]) -> None:
     assert choice_of(document) == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "texts"),
+    [
+        ("a", ["a"]),
+        (["a", {"type": "text", "text": "b"}, {"type": "text", "text": ""}, {"text": 7}, 7], ["a", "b"]),
+        *((nothing, []) for nothing in (None, "", [], 7, {})),
+    ],
+)
+def test_texts(content: object, texts: list[str]) -> None:
+    assert list(texts_of(content)) == texts
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"reasoning_content": "hm", "reasoning": "other"},
+        {"reasoning_content": "", "reasoning": "hm"},
+        {"reasoning_content": None, "content": [{"type": "thinking", "thinking": "hm"}]},
+        {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, {"text": "a"}]},
+    ],
+)
+def test_reasoning(message: dict[str, Any]) -> None:
+    assert reasoning_of(message) == "hm"
+
+
+@pytest.mark.parametrize("message", [{}, {"content": "a"}, {"reasoning": {"a": 1}, "content": [7, "a"]}])
+def test_no_reasoning(message: dict[str, Any]) -> None:
+    assert reasoning_of(message) == ""
+
+
+@pytest.mark.parametrize(
+    ("given", "text"), [('{"a":', '{"a":'), ("", ""), (None, ""), ({"a": [1]}, '{"a":[1]}'), (7, "7")]
+)
+def test_arguments(given: object, text: str) -> None:
+    assert arguments_of({"arguments": given}) == text
 
 
 def test_a_chunk_in_front_of_the_answer() -> None:
