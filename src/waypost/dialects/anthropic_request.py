@@ -165,6 +165,8 @@ class _Conversation:
             invalid(f"A call of a tool in front of `{where}` has no result.", where, "tool_result_missing")
         if message.get("function_call"):
             invalid("`function_call` is not supported; use `tool_calls`.", f"{where}.function_call")
+        if message.get("audio"):
+            invalid(f"`{where}.audio` cannot be sent to this model.", f"{where}.audio", "unsupported_content")
         thoughts = thoughts_of(message) if self._family.thinking != "none" else []
         words = list(texts(message.get("content"), f"{where}.content", self._notes))
         words += texts(message.get("refusal"), f"{where}.refusal", self._notes)

@@ -122,6 +122,7 @@ def test_half_a_surrogate_pair_is_sent_as_an_escape() -> None:
         ([{"role": "user", "content": [7]}], "messages[0].content[0]"),
         ([{"role": "user", "content": [{"type": "input_audio"}]}], "messages[0].content[0]"),
         ([{"role": "system", "content": [{"type": "image_url", "image_url": "https://x/y"}]}, ASK], None),
+        ([ASK, {"role": "assistant", "audio": {"id": "a"}}, ASK], "messages[1].audio"),
         ([ASK, {"role": "assistant", "function_call": {"name": "f"}}, ASK], "messages[1].function_call"),
     ],
 )
