@@ -492,7 +492,7 @@ def _exchange(a: Features, b: Features) -> bool:
         return False
     compared = _asked_by_both(a, b) | _asked_by_both(b, a)
     told, other = (
-        {_stands_for(word) for word in words if _tells(word) and word not in compared}
+        {said for word in words if word not in compared and (said := _telling(word))}
         for words in (here, there)
     )
     return bool(told - other and other - told)
@@ -507,10 +507,12 @@ def _between(one: Sequence[str], other: Sequence[str]) -> tuple[Sequence[str], S
     return one[start : len(one) - end], other[start : len(other) - end]
 
 
-def _tells(word: str) -> bool:
-    """Whether a word has content that no other check compares."""
-    known = word in WORDS.stop or word in WORDS.fillers or word in WORDS.numbers or word in ORDINALS
-    return not known and not word[-1].isdigit() and (word,) not in WORDS.slots
+def _telling(word: str) -> str | None:
+    """What stands for a word that no other check compares; None = it says nothing, or another one does."""
+    if word in WORDS.stop:
+        return WORDS.frames.get(word)
+    known = word in WORDS.fillers or word in WORDS.numbers or word in ORDINALS
+    return None if known or word[-1].isdigit() or (word,) in WORDS.slots else _stands_for(word)
 
 
 def _qualifier(a: Features, b: Features) -> bool:

@@ -47,6 +47,7 @@ class Words:
         foreign: frequent words of other languages that are no words of English.
         numbers: digits by word; ordinals begin with `#`.
         slots: kind and what stands for it, by term of one or more words.
+        frames: what stands for a word without content that is telling where all else is alike.
         aspects: what may be asked about a thing, by word.
         affixes: what tells words apart that are else the same.
     """
@@ -61,6 +62,7 @@ class Words:
     foreign: frozenset[str]
     numbers: Mapping[str, str]
     slots: Mapping[tuple[str, ...], tuple[str, str]]
+    frames: Mapping[str, str]
     aspects: Pairs
     affixes: Affixes
 
@@ -154,6 +156,7 @@ def _load() -> tuple[Words, Mapping[str, Any]]:
         foreign=frozenset(word for text in about["foreign"].values() for word in text.split()) - stop,
         numbers=_numbers(about["numbers"]),
         slots=_slots(about["slots"]),
+        frames={word: line[0] for line in _lines(about["frames"]["words"]) for word in line},
         aspects=_aspects(about["aspects"]["words"]),
         affixes=Affixes(*(tuple(about[name].split()) for name in ("prefixes", "beginnings", "endings"))),
     )
