@@ -64,7 +64,8 @@ def _unknown(block: Node, section: str) -> Iterator[tuple[str, Node]]:
     if not block.mapping:
         yield "", block
     for key, node in block.mapping.items():
-        is_known = key.endswith(schema.LIST_SUFFIX) or get_close_matches(key, _KNOWN[section], 1, 0.8)
+        near = get_close_matches(key, (*_KNOWN[section], *_CREDENTIALS), 1, 0.8)
+        is_known = key.endswith(schema.LIST_SUFFIX) or (near and near[0] not in _CREDENTIALS)
         if not is_known or (section in _URLS and "@" in str(node.value)):
             yield key, node
         elif section == "providers" and key in _KNOWN:

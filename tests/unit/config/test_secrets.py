@@ -21,6 +21,8 @@ def words_of(text: str) -> dict[str, str]:
     [
         "providers: {p: {api_key: CANARY}}",
         "providers: {p: {api_kye: CANARY}}",
+        "providers: {p: {api_key_: CANARY}}",
+        "providers: {p: {api_keyes: [CANARY]}}",
         "providers: {p: {token: CANARY}}",
         "providers: {p: {extra: {deep: [CANARY]}}}",
         "providers: {p: {api_keys: [CANARY, '${KEY}', CANARY]}}",
