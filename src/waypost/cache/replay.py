@@ -22,9 +22,6 @@ _PIECE: Final = re.compile(r".{1,400}(?=\s|\Z)|.{1,400}", re.DOTALL)
 """About a paragraph, whole words where there are any: all pieces are sent at once, so more of them only take
 longer to read."""
 
-_ALWAYS: Final = frozenset({"anthropic_messages", "openai_responses"})
-"""Forms whose streams tell their usage unasked."""
-
 
 def replay(stored: Stored, request: ChatRequest, ident: str, created: int) -> tuple[str, bytes] | None:
     """The answer for this client: content type and body; None = its form has no place for answers of a chat.
@@ -45,9 +42,8 @@ def replay(stored: Stored, request: ChatRequest, ident: str, created: int) -> tu
     }
     if not request.stream:
         return "application/json", client.write_response(_completion(stored, head), request.body)
-    include_usage = request.dialect in _ALWAYS or wants_usage(request)
     writer = client.stream(request.body)
-    body = writer.feed(_stream(stored, head, include_usage=include_usage))
+    body = writer.feed(_stream(stored, head, include_usage=wants_usage(request)))
     return "text/event-stream", body + writer.end()
 
 

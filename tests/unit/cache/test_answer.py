@@ -164,6 +164,33 @@ def test_another_form_is_read_by_its_own_reader() -> None:
     assert (kept.finish, kept.native_finish, kept.usage.prompt_tokens) == ("stop", "stop_sequence", 9)
 
 
+def test_usage_may_come_before_the_end() -> None:
+    kept = built(chunk({"content": "Hi"}, usage=USAGE), chunk({}, "stop", usage=None), DONE)
+    assert kept is not None
+    assert kept.usage == COUNTED
+
+
+@pytest.mark.parametrize(
+    "event_of_another_form",
+    [
+        {"id": "cmpl-1", "choices": [{"index": 0, "text": "Hi", "finish_reason": "stop"}]},
+        {"type": "response.completed", "response": {"output": [{"type": "message"}], "usage": USAGE}},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}},
+    ],
+)
+def test_a_form_that_is_not_read_is_not_kept(event_of_another_form: dict[str, Any]) -> None:
+    assert built(event(event_of_another_form), DONE) is None
+    assert whole(json.dumps(event_of_another_form).encode(), *PAID) is None
+
+
+def test_names_and_ids_count_too() -> None:
+    told = chunk({"tool_calls": [call(0, "four", "four", "{}")]}, "tool_calls") + DONE
+    for most, fits in ((10, True), (9, False)):
+        builder = Builder(most=most)
+        builder.feed(told)
+        assert (builder.stored(*PAID) is not None) == fits
+
+
 def test_a_long_answer_is_relayed_and_not_kept() -> None:
     builder = Builder(most=10)
     for _ in range(3):
@@ -248,6 +275,8 @@ def test_proofs_of_thoughts_are_left_out_where_nothing_goes_on_behind_them() -> 
     kept = completed({"tool_calls": [call(0, hidden, "f", "{}", extra_content=google)]}, "tool_calls")
     assert kept is not None
     assert kept.calls[0].ident == hidden
+    unknown = call(0, hidden, "f", "{}", extra_content=google, cache_key="x")
+    assert completed({"tool_calls": [unknown]}, "tool_calls") is None
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"null", b"{", b"\xff", b"[" * 100_000, b'{"choices":{}}'])
