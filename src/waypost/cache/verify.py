@@ -22,8 +22,8 @@ from unicodedata import combining, normalize
 from waypost.cache.words import ORDINALS, ROMAN, WORDS, stem
 
 Check = Literal[
-    "language", "length", "number", "entity", "slot", "negation", "antonym", "aspect", "first_word", "order",
-    "reorder", "exchange", "qualifier",
+    "language", "length", "number", "entity", "slot", "negation", "antonym", "aspect", "question",
+    "first_word", "order", "reorder", "exchange", "qualifier",
 ]  # fmt: skip
 """What may refuse, in the order it is asked:
 
@@ -35,6 +35,7 @@ Check = Literal[
 - `negation`: one side is negated, the other is not.
 - `antonym`: a word of one side is the opposite of a word of the other.
 - `aspect`: something else is asked about the same thing.
+- `question`: one side asks whether, the other what, how or why.
 - `first_word`: the subjects that the texts open with differ.
 - `order`: the same names and numbers in another order.
 - `reorder`: the same words in another order.
@@ -413,6 +414,7 @@ def _only(a: Features, b: Features) -> frozenset[str]:
 def _bare(words: Iterable[str]) -> frozenset[str]:
     """What is left of words without beginnings and endings that tell them apart."""
     affixes = WORDS.affixes
+    words = [word.removesuffix("s") for word in words]
     ends = (word.removesuffix(e) + "-" for word in words for e in affixes.endings if word.endswith(e))
     begins = ("-" + word.removeprefix(b) for word in words for b in affixes.beginnings if word.startswith(b))
     return frozenset(rest for rest in (*ends, *begins) if len(rest) > _STUMP)
@@ -436,6 +438,17 @@ def _asked_by_both(a: Features, b: Features) -> frozenset[str]:
     """Words of one side that ask for what some word of the other asks for."""
     asked = frozenset(line for word in b.aspects for line in WORDS.aspects[word])
     return frozenset(word for word in a.aspects if WORDS.aspects[word] & asked)
+
+
+def _question(a: Features, b: Features) -> bool:
+    return (_asks_whether(a) and b.words[0] in WORDS.frames.open) or (
+        _asks_whether(b) and a.words[0] in WORDS.frames.open
+    )
+
+
+def _asks_whether(of: Features) -> bool:
+    """Whether yes or no would answer it; can you tell me is no such question."""
+    return of.words[0] in WORDS.frames.polar and of.words[1:2] != ("you",)
 
 
 def _first_word(a: Features, b: Features) -> bool:
@@ -486,16 +499,24 @@ def _moved(one: Sequence[str], other: Sequence[str]) -> bool:
 
 
 def _exchange(a: Features, b: Features) -> bool:
-    """The same words but for one stretch, which tells something on either side."""
-    here, there = _between(a.words, b.words)
-    if not 0 < max(len(here), len(there)) <= _STRETCH:
-        return False
+    """The same words but for a stretch that tells something on either side; or but for one, in any order."""
     compared = _asked_by_both(a, b) | _asked_by_both(b, a)
-    told, other = (
-        {said for word in words if word not in compared and (said := _telling(word))}
-        for words in (here, there)
-    )
-    return bool(told - other and other - told)
+    here, there = _between(a.words, b.words)
+    if 0 < max(len(here), len(there)) <= _STRETCH:
+        told, other = (
+            {said for word in words if word not in compared and (said := _telling(word))}
+            for words in (here, there)
+        )
+        if told - other and other - told:
+            return True
+    told, other = _said_beside(a, compared), _said_beside(b, compared)
+    return len(told - other) == 1 == len(other - told) and len(told & other) > 1
+
+
+def _said_beside(of: Features, compared: frozenset[str]) -> frozenset[str]:
+    """What stands for words with content that nothing else compares."""
+    words = (word for word in of.words if word not in WORDS.stop and word not in compared)
+    return frozenset(said for word in words if (said := _telling(word)))
 
 
 def _between(one: Sequence[str], other: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
@@ -510,23 +531,22 @@ def _between(one: Sequence[str], other: Sequence[str]) -> tuple[Sequence[str], S
 def _telling(word: str) -> str | None:
     """What stands for a word that no other check compares; None = it says nothing, or another one does."""
     if word in WORDS.stop:
-        return WORDS.frames.get(word)
-    known = word in WORDS.fillers or word in WORDS.numbers or word in ORDINALS
-    return None if known or word[-1].isdigit() or (word,) in WORDS.slots else _stands_for(word)
+        return WORDS.frames.telling.get(word)
+    known = word in WORDS.numbers or word in ORDINALS or word.upper() in ROMAN or (word,) in WORDS.slots
+    said = _stands_for(word)
+    return None if known or word[-1].isdigit() or said in _BESIDE else said
 
 
 def _qualifier(a: Features, b: Features) -> bool:
-    beside = _BESIDE
-    if a.aspects and b.aspects:
-        beside |= frozenset(map(_stands_for, _asked_by_both(a, b) | _asked_by_both(b, a)))
-    here, there = frozenset(a.content) - beside, frozenset(b.content) - beside
+    compared = _asked_by_both(a, b) | _asked_by_both(b, a)
+    here, there = _said_beside(a, compared), _said_beside(b, compared)
     return here < there or there < here
 
 
+_BESIDE: Final = frozenset(map(_stands_for, WORDS.fillers))
 _DATED: Final = frozenset({"year", "date"})
 """Words that open a question as well as they close it."""
 
-_BESIDE: Final = frozenset(map(_stands_for, WORDS.fillers))
 _CHECKS: Final[Mapping[Check, Callable[[Features, Features], bool]]] = {
     "number": _number,
     "entity": _entity,
@@ -534,6 +554,7 @@ _CHECKS: Final[Mapping[Check, Callable[[Features, Features], bool]]] = {
     "negation": _negation,
     "antonym": _antonym,
     "aspect": _aspect,
+    "question": _question,
     "first_word": _first_word,
     "order": _order,
     "reorder": _reorder,

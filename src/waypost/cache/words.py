@@ -33,28 +33,41 @@ class Affixes:
 
 
 @dataclass(frozen=True, slots=True)
+class Frames:
+    """Words without content that say what a sentence is.
+
+    Attributes:
+        telling: what stands for each, where one of them may not stand for another.
+        polar: what a question opens with that is answered by yes or no.
+        open: what one opens with that is not.
+    """
+
+    telling: Mapping[str, str]
+    polar: frozenset[str]
+    open: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Words:
     """What `verify` compares texts with.
 
     Attributes:
         stop: words without content.
         english: frequent words that hardly another language has.
-        openers: words an order may open with.
-        fillers: words, openers among them, that are said beside the matter.
+        fillers: words that are said beside the matter, and those an order may open with.
         negation: words that turn a sentence around.
         synonyms: what stands for a stem; a stem that is missing stands for itself.
         opposites: by what stands for a stem.
         foreign: frequent words of other languages that are no words of English.
         numbers: digits by word; ordinals begin with `#`.
         slots: kind and what stands for it, by term of one or more words.
-        frames: what stands for a word without content that is telling where all else is alike.
         aspects: what may be asked about a thing, by word.
         affixes: what tells words apart that are else the same.
+        frames: what words without content tell.
     """
 
     stop: frozenset[str]
     english: frozenset[str]
-    openers: frozenset[str]
     fillers: frozenset[str]
     negation: frozenset[str]
     synonyms: Mapping[str, str]
@@ -62,20 +75,22 @@ class Words:
     foreign: frozenset[str]
     numbers: Mapping[str, str]
     slots: Mapping[tuple[str, ...], tuple[str, str]]
-    frames: Mapping[str, str]
     aspects: Pairs
     affixes: Affixes
+    frames: Frames
 
 
 def stem(word: str) -> str:
     """The word without its ending, where at least three letters stay: cause and causing are one."""
     for suffix in _SUFFIXES:
         if word.endswith(suffix) and not word.endswith("ss") and len(word) - len(suffix) >= _STEM:
-            word = word[: -len(suffix)] + ("y" if suffix.startswith("ie") else "")
+            word = word[: -len(suffix)] + ("i" if suffix.startswith("ie") else "")
             break
     if len(word) > _STEM and word[-1] == word[-2] and word[-1] in _DOUBLED:
         return word[:-1]
-    return word.removesuffix("e") if len(word) > _STEM else word
+    if len(word) <= _STEM:
+        return word
+    return word[:-1] + "i" if word.endswith("y") else word.removesuffix("e")
 
 
 def term(written: str) -> tuple[str, ...]:
@@ -148,7 +163,6 @@ def _load() -> tuple[Words, Mapping[str, Any]]:
     words = Words(
         stop=stop,
         english=(stop | fillers) - frozenset(about["ambiguous"].split()),
-        openers=openers,
         fillers=fillers,
         negation=frozenset(about["negation"].split()),
         synonyms=synonyms,
@@ -156,9 +170,12 @@ def _load() -> tuple[Words, Mapping[str, Any]]:
         foreign=frozenset(word for text in about["foreign"].values() for word in text.split()) - stop,
         numbers=_numbers(about["numbers"]),
         slots=_slots(about["slots"]),
-        frames={word: line[0] for line in _lines(about["frames"]["words"]) for word in line},
         aspects=_aspects(about["aspects"]["words"]),
         affixes=Affixes(*(tuple(about[name].split()) for name in ("prefixes", "beginnings", "endings"))),
+        frames=Frames(
+            {word: line[0] for line in _lines(about["frames"]["words"]) for word in line},
+            *(frozenset(about["questions"][name].split()) for name in ("polar", "open")),
+        ),
     )
     return words, tables
 
