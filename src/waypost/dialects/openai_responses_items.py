@@ -44,10 +44,11 @@ _PARTS: Final[Mapping[str, frozenset[str]]] = {
 
 @dataclass(slots=True)
 class _Turn:
-    """A message, and the results of its calls."""
+    """A message, what was thought before it, and the results of its calls."""
 
     message: dict[str, Any]
     results: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    thoughts: list[str] = field(default_factory=list[str])
 
 
 class Conversation:
@@ -73,7 +74,7 @@ class Conversation:
         if self._unmatched and self._native.param is None:
             where = self._unmatched
             invalid(f"`{where}` is that of no call.", f"{where}.call_id", "tool_result_unmatched")
-        return [message for turn in self._turns for message in (_settled(turn.message), *turn.results)]
+        return [message for turn in self._turns for message in (_settled(turn), *turn.results)]
 
     def say(self, role: str, content: str | list[dict[str, Any]]) -> None:
         """Add a message as it stands."""
@@ -121,10 +122,11 @@ class Conversation:
             return
         message = self._assistant().message
         before = message.get("content")
+        if (listed := sequence(before)) is not None:
+            listed += parts
+            return
         if before:
-            parts = (
-                [{"type": "text", "text": before}, *parts] if isinstance(before, str) else [*before, *parts]
-            )
+            parts = [{"type": "text", "text": before}, *parts]
         message["content"] = _joined(parts)
 
     def _assistant(self) -> _Turn:
@@ -164,15 +166,12 @@ class Conversation:
         if not isinstance(sealed, str | None):
             invalid(f"`{where}.encrypted_content` must be a string.", f"{where}.encrypted_content")
         self._native.unless_sealed(sealed, f"{where}.encrypted_content")
-        message = self._assistant().message
-        if texts:
-            message["reasoning_content"] = "\n\n".join(
-                filter(None, (message.get("reasoning_content"), *texts))
-            )
+        turn = self._assistant()
+        turn.thoughts += texts
         if sealed and is_sealed(sealed):
             self._native.is_mixed = True
             if blocks := unseal(sealed):
-                message.setdefault("thinking_blocks", []).extend(blocks)
+                turn.message.setdefault("thinking_blocks", []).extend(blocks)
 
     def _texts(self, item: Mapping[str, Any], name: str, where: str) -> Iterator[str]:
         value = item.get(name)
@@ -243,9 +242,12 @@ class Conversation:
         return {"type": UNREAD}
 
 
-def _settled(message: dict[str, Any]) -> dict[str, Any]:
+def _settled(turn: _Turn) -> dict[str, Any]:
     """Thoughts that nothing came of stand at an empty text: not all servers take a message of nothing."""
-    return message | {"content": ""} if _is_silent(message) else message
+    message = turn.message | ({"content": ""} if _is_silent(turn.message) else {})
+    if turn.thoughts:
+        message["reasoning_content"] = "\n\n".join(filter(None, turn.thoughts))
+    return message
 
 
 def _is_silent(message: Mapping[str, Any]) -> bool:
