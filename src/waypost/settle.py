@@ -4,6 +4,7 @@ Rule 1: pure; headers and status in, edits out. A body of the provider passes un
 Rule 2: credentials and model names are the gateway's own, so an answer that refuses them is its own fault.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -38,6 +39,7 @@ _WAITING: Final = ("retry-after", "retry-after-ms")
 
 MAX_WAIT_SECONDS: Final = 60
 """Longest time that a client is told to wait: some wait as long as they are told."""
+_DIGITS: Final = re.compile(r"\d{1,18}", re.ASCII)
 _JSON: Final = frozenset({"application/json", "application/problem+json"})
 
 Reads = Literal["nothing", "whole", "stream"]
@@ -122,7 +124,7 @@ def settle(
         own["x-waypost-dropped-params"] = ", ".join(_told(note) for note in dropped)
     spoken = leaving.spoken(target)
     kind = "" if ends else headers.get("content-type", "")  # an empty error is as good as no JSON
-    code, status, body = _replacement(status, kind, target.endpoint)
+    code, status, body = _replacement(status, kind, target.endpoint, native=leaving.native)
     reads = "nothing"
     if body is None:
         reads = _reads(status, headers, spoken, dialect, ends=ends)
@@ -167,7 +169,7 @@ def _reads(
     if kind == "text/event-stream":
         return "stream"
     length = headers.get("content-length", "")
-    is_huge = length.isdigit() and int(length) > MAX_WHOLE
+    is_huge = _DIGITS.fullmatch(length) is not None and int(length) > MAX_WHOLE
     return "whole" if kind == "application/json" and not is_huge else "nothing"
 
 
@@ -181,7 +183,7 @@ def _waiting(headers: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for name, most in ((_WAITING[0], MAX_WAIT_SECONDS), (_WAITING[1], 1000 * MAX_WAIT_SECONDS)):
         value = headers.get(name)
         if value is not None:
-            is_short = value.isdigit() and len(value) <= len(str(most)) and int(value) <= most
+            is_short = _DIGITS.fullmatch(value) is not None and int(value) <= most
             yield name, value if is_short else str(most)
 
 
@@ -189,14 +191,23 @@ def _kind(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
-def _replacement(status: int, content_type: str, endpoint: Endpoint) -> tuple[str, int, bytes | None]:
-    """Error code, status and body for the client; no body = the provider's own passes."""
+def _replacement(
+    status: int, content_type: str, endpoint: Endpoint, *, native: bool
+) -> tuple[str, int, bytes | None]:
+    """Error code, status and body for the client; no body = the provider's own passes.
+
+    Args:
+        status: of the provider.
+        content_type: of its body.
+        endpoint: who answered.
+        native: what is not found may be what the client named.
+    """
     provider = f"The provider of model {endpoint.name!r}"
     if status in {401, 403}:
         return _own("provider_rejected_credentials", 502, f"{provider} refused the gateway's credentials.")
     if status == HTTPStatus.PAYMENT_REQUIRED:
         return _own("insufficient_quota", 503, f"{provider} wants the gateway's account paid.")
-    if status == HTTPStatus.NOT_FOUND:
+    if status == HTTPStatus.NOT_FOUND and not native:
         return _own("provider_model_not_found", 502, f"{provider} does not know what the gateway calls it.")
     if status in _REDIRECT:  # the client must not take its key to wherever this points
         return _own("provider_redirected", 502, f"{provider} answered with a redirect.")

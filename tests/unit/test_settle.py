@@ -135,6 +135,7 @@ def test_no_header_is_both_set_and_removed(status: int) -> None:
         ("retry-after", "61", "60"),
         ("retry-after", "Fri, 31 Dec 2100 23:59:59 GMT", "60"),
         ("retry-after", "9" * 5000, "60"),
+        ("retry-after", "\u00b2", "60"),  # a digit to Python, and to `int` none
         ("retry-after-ms", "60001", "60000"),
     ],
 )
@@ -194,3 +195,14 @@ def test_the_record_tells_who_answered_and_how(status: int, outcome: Any) -> Non
     assert settled(status, 2).record("id", "rev") == AuditRecord(
         "result", "id", outcome, target=("b-host",), config_sha256="rev", status=seen, attempts=2
     )
+
+
+def test_what_the_client_named_and_is_not_there_is_told_by_the_provider() -> None:
+    found = settle(replace(LEAVING, native=True), "openai_chat", 1, {":status": "404"} | JSON)
+    assert (found.status, found.body) == (404, None)
+
+
+@pytest.mark.parametrize("length", ["\u00b3", "9" * 5000])
+def test_an_odd_length_says_nothing(length: str) -> None:
+    found = settled(200, content_type="application/json", content_length=length)
+    assert found.reads == "whole"

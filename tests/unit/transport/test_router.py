@@ -830,6 +830,16 @@ def test_who_is_over_its_limit_or_not_there_is_remembered() -> None:
     assert talk.routing.recall(Recall(None, ("a", "b"))).absent == {"b"}
 
 
+def test_what_a_client_named_and_is_not_there_is_the_clients_to_mend() -> None:
+    """An item of an earlier answer, for example, that the provider did not keep."""
+    talk = Talk()
+    talk.hear(request_headers("POST", "/v1/responses"))
+    talk.hear(request_body(json.dumps({"model": "b", "input": "Hi"}).encode()))
+    answer = talk.hear(response_headers(404))
+    assert answer.WhichOneof("response") == "response_headers"
+    assert talk.routing.recall(Recall(None, ("a", "b"))).absent == set()
+
+
 def test_nothing_is_remembered_of_who_has_no_conversation() -> None:
     routing = Talk().routing
     assert routing.recall(Recall(None, ("a",))) == Remembered(None, {})
