@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest, values
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from waypost.decision.engine import EXPLICIT, GUARD, PII, SEMANTIC
+from waypost.dialects.tap import StreamEnd
 from waypost.observe.upstreams import Upstream
 from waypost.policy import Policy
 
@@ -32,9 +33,6 @@ NONE: Final = "none"
 
 Outcome = Literal["ok", "client_error", "limited", "error"]
 """Of an attempt: answered; the request's own fault; 429; any other failure, an answer or none."""
-
-End = Literal["complete", "error", "cut", "aborted"]
-"""Of a stream: whole; ended by an error event; broken off by the provider; left by the client."""
 
 TokenKind = Literal["input", "cached_input", "cache_write", "output", "reasoning"]
 """`cached_input` and `cache_write` are part of `input`, `reasoning` is part of `output`."""
@@ -72,7 +70,7 @@ METRICS: Final = (
         "waypost_stream_ends_total",
         "counter",
         ("provider", "end"),
-        "Ends of streams: complete, error (told in it), cut (by the provider), aborted (by the client).",
+        "Ends of streams: complete, error (told in it), cut (broken off, by the provider or the client).",
     ),
     Described(
         "waypost_tokens_total",
@@ -135,7 +133,7 @@ METRICS: Final = (
 
 _BY_NAME: Final = {described.name: described for described in METRICS}
 _COOLING: Final = "waypost_provider_cooling"
-_STREAM_ENDS: Final = frozenset({"complete", "error", "cut", "aborted"})
+_STREAM_ENDS: Final = frozenset(get_args(StreamEnd))
 _OUTCOMES: Final = frozenset({"ok", "client_error", "limited", "error"})
 _KINDS: Final = frozenset({"input", "cached_input", "cache_write", "output", "reasoning"})
 _RESERVED: Final = frozenset({SEMANTIC, EXPLICIT, GUARD, PII})
@@ -194,7 +192,7 @@ class Metrics:
         """An attempt at a provider is over, or its answer has begun."""
         self._add("waypost_attempts_total", (provider, outcome))
 
-    def streamed(self, provider: str, end: End) -> None:
+    def streamed(self, provider: str, end: StreamEnd) -> None:
         """A streamed answer ended."""
         self._add("waypost_stream_ends_total", (provider, end))
 

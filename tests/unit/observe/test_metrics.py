@@ -1,15 +1,18 @@
 """What the worker counts and the page shows; labels come from the configuration or from us."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
+from waypost.dialects.tap import StreamEnd
 from waypost.observe.metrics import (
     METRICS,
     Metrics,
@@ -56,6 +59,15 @@ def test_what_ended_is_counted_by_its_decision_model_and_status(metrics: Metrics
     assert value(metrics, name, decision=RULE, model="a", status_class="2xx") == 2
     assert value(metrics, name, decision="prompt_guard", model="none", status_class="4xx") == 1
     assert value(metrics, name, decision="explicit_model", model="b", status_class="none") == 1
+
+
+def test_how_streams_end_is_told_in_the_words_that_are_counted(metrics: Metrics) -> None:
+    """Who broke one off is not known, so no word says so."""
+    for end in get_args(StreamEnd):
+        metrics.streamed(PROVIDER, end)
+        assert value(metrics, "waypost_stream_ends_total", provider=PROVIDER, end=end) == 1
+    (told,) = (each.text for each in METRICS if each.name == "waypost_stream_ends_total")
+    assert set(re.findall(r"complete|error|cut|aborted", told)) == set(get_args(StreamEnd))
 
 
 def test_attempts_streams_tokens_and_money(metrics: Metrics) -> None:
@@ -123,6 +135,7 @@ def test_what_a_status_says_of_an_attempt(status: int, outcome: str) -> None:
 COUNT = """
 import sys
 from pathlib import Path
+from typing import get_args
 from waypost.observe import metrics
 from waypost.testing import policies
 metrics.share(Path(sys.argv[1]))
