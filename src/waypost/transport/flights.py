@@ -32,7 +32,8 @@ class Limits:
         followers: of one flight.
         flight_bytes: that are kept of one answer.
         all_bytes: that are kept of all answers.
-        slow_seconds: a leader that has told nothing for so long is taken for slow.
+        slow_seconds: a leader that has told nothing for so long is taken for slow; to be less than a follower
+            waits, or all of them ask at once when their wait ends.
         longest_seconds: a leader is not waited for any longer, whatever it told.
     """
 
@@ -40,7 +41,7 @@ class Limits:
     followers: int = 256
     flight_bytes: int = 2**20
     all_bytes: int = 2**26
-    slow_seconds: float = 10.0
+    slow_seconds: float = 5.0
     longest_seconds: float = 600.0
 
 
