@@ -19,6 +19,9 @@ from waypost.stores.index import Halves, Ids, Index, Near
 PIECE: Final = 5_000
 """Rows that are read at once; about 10 ms."""
 
+FOLLOWED: Final = 1_000
+"""New rows, and removals, that are taken in before one search; some milliseconds."""
+
 _SPARE: Final = 8
 """Neighbours asked for beyond the wanted, since some may have gone or expired."""
 
@@ -158,7 +161,7 @@ class Indexes:
         """Whether all removals are known now."""
         rows = db.execute(
             "SELECT seq, partition, id FROM removed WHERE seq > ? ORDER BY seq LIMIT ?",
-            (self._removal, PIECE),
+            (self._removal, FOLLOWED),
         ).fetchall()
         gone: dict[bytes, list[int]] = {}
         for self._removal, partition, number in rows:
@@ -166,12 +169,12 @@ class Indexes:
         for partition, ids in gone.items():
             if here := self._loaded.get(partition):
                 self._remove(here, ids)
-        return len(rows) < PIECE
+        return len(rows) < FOLLOWED
 
     def _follow_rows(self, db: sqlite3.Connection) -> bool:
         """Whether all rows are known now."""
         rows = db.execute(
-            "SELECT id, partition FROM entries WHERE id > ? ORDER BY id LIMIT ?", (self._row, PIECE)
+            "SELECT id, partition FROM entries WHERE id > ? ORDER BY id LIMIT ?", (self._row, FOLLOWED)
         ).fetchall()
         new: dict[bytes, list[tuple[int, bytes]]] = {}
         for self._row, partition in rows:
@@ -182,7 +185,7 @@ class Indexes:
                 new.setdefault(partition, []).extend(found)
         for partition, vectors in new.items():
             self._add(self._loaded[partition], vectors)
-        return len(rows) < PIECE
+        return len(rows) < FOLLOWED
 
     def _look(self, db: sqlite3.Connection, here: _Loaded, asked: Question) -> list[Candidate]:
         """Search, and look up what was found; wider if much of it has gone."""

@@ -110,7 +110,7 @@ def test_rows_and_removals_of_others_are_followed(db: sqlite3.Connection, writer
 def test_a_long_absence_is_caught_up_with_in_pieces(
     db: sqlite3.Connection, writer: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "PIECE", 10)
+    monkeypatch.setattr(module, "FOLLOWED", 10)
     indexes = Indexes(PLENTY)
     keep(writer, 1)
     indexes.nearest(db, asked(1))
