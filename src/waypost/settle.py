@@ -32,7 +32,7 @@ _PROVIDERS_OWN: Final = (
 _OURS: Final = ("x-waypost-", "x-vsr-", "x-envoy-")
 """Beginnings of response headers in which only the gateway speaks; removed, whoever sent them."""
 
-_ACCOUNTS: Final = ("anthropic-", "x-goog-", "x-ms-", "apim-")
+_ACCOUNTS: Final = ("anthropic-", "x-goog-", "x-ms-", "apim-", "x-ratelimit-")
 """Beginnings of those in which a provider speaks of the gateway's account; removed likewise."""
 
 _WAITING: Final = ("retry-after", "retry-after-ms")
@@ -162,7 +162,8 @@ def _reads(
     if ends or headers.get("content-encoding", "identity") != "identity":
         return "nothing"
     if status in _BAD:  # Envoy's own errors have OpenAI's shape, whoever was asked
-        return "whole" if {spoken, dialect} & FOREIGN_ERRORS else "nothing"
+        may_be_bill = status == HTTPStatus.TOO_MANY_REQUESTS  # a spent account is told so by OpenAI
+        return "whole" if may_be_bill or {spoken, dialect} & FOREIGN_ERRORS else "nothing"
     if status != HTTPStatus.OK:
         return "nothing"
     kind = _kind(headers.get("content-type", ""))

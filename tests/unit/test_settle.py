@@ -120,6 +120,7 @@ def test_what_names_the_gateways_account_is_removed() -> None:
     assert {"set-cookie", "openai-organization", "openai-project", "alt-svc"} <= set(removed)
     mentioned = settled(200, anthropic_ratelimit_tokens_limit="9", x_goog_project="p").remove_headers
     assert {"anthropic-ratelimit-tokens-limit", "x-goog-project"} <= set(mentioned)
+    assert "x-ratelimit-remaining-tokens" in settled(200, x_ratelimit_remaining_tokens="9").remove_headers
 
 
 @pytest.mark.parametrize("status", [200, 401, 500])
@@ -152,6 +153,7 @@ def test_nobody_is_told_to_wait_for_long(name: str, value: str, told: str) -> No
         ("openai_chat", "openai_chat", 200, "text/event-stream; charset=utf-8", "stream"),
         ("openai_chat", "openai_chat", 200, "audio/mpeg", "nothing"),
         ("openai_chat", "openai_chat", 400, "application/json", "nothing"),
+        ("openai_chat", "openai_chat", 429, "application/json", "whole"),
         ("openai_chat", "anthropic_messages", 400, "application/json", "whole"),
         ("anthropic_messages", "anthropic_messages", 400, "application/json", "whole"),
         ("openai_chat", "openai_responses", 400, "application/json", "nothing"),
