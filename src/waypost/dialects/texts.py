@@ -19,6 +19,9 @@ MAX_DEPTH: Final = 100
 MAX_TEXTS: Final = 50_000
 """Most strings and keys of a caller in one body."""
 
+MAX_PATHS: Final = 2**23
+"""Most characters of all their paths: a small body may hold many strings, each behind a hundred long keys."""
+
 
 def words(text: str) -> frozenset[str]:
     """A set of words that are written in a row."""
@@ -80,13 +83,14 @@ def too_complex() -> RequestError:
 
 
 class Texts:
-    """Collects the strings of one request; their number is bounded over all calls.
+    """Collects the strings of one request; their number and paths are bounded over all calls.
 
     Values are what `json.loads` makes, with floats for every number.
     """
 
     def __init__(self) -> None:
         self._left = MAX_TEXTS
+        self._room = MAX_PATHS
 
     def text(self, text: str, where: str, kind: PartKind = "text") -> Iterator[Part]:
         """One string as sent, and once more without JSON escapes if it has any.
@@ -98,7 +102,8 @@ class Texts:
             RequestError: too many of them.
         """
         self._left -= 1
-        if self._left < 0:
+        self._room -= len(where)
+        if self._left < 0 or self._room < 0:
             raise too_complex()
         if not text.isascii():
             text = _LONE.sub("\ufffd", text)  # one for one, so offsets stay; half an emoji cannot be encoded

@@ -121,5 +121,15 @@ def test_the_number_of_strings_is_bounded_over_all_calls() -> None:
         list(texts.text("z", "user"))
 
 
+def test_so_is_the_length_of_their_paths() -> None:
+    """A small body may hold many strings behind many long keys."""
+    value: Any = ["x"] * (MAX_TEXTS - 200)
+    for _ in range(MAX_DEPTH - 1):
+        value = {"k" * 60: value}
+    with pytest.raises(RequestError) as caught:
+        list(Texts().within(value, "odd"))
+    assert caught.value.code == "body_too_complex"
+
+
 def test_numbers_cost_nothing() -> None:
     assert found({"x": [1.0] * (MAX_TEXTS + 1), "user": "u"}) == {"x (key)": "x", "user": "u"}
