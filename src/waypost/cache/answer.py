@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, get_args
 
 from waypost.dialects import digits, signatures
 from waypost.dialects.anthropic_response import reasoning_of
-from waypost.dialects.chunks import Chunks, Done, Fault, Step
+from waypost.dialects.chunks import Calls, Chunks, Done, Fault, Step
 from waypost.dialects.foreign import dump, encode, mapping, sequence
 from waypost.dialects.forms import Part
 from waypost.dialects.sse import MAX_EVENT
@@ -281,6 +281,7 @@ class _Draft:
         self._left = most
         self._texts = {name: StringIO() for name in ("content", "refusal", "reasoning")}
         self._calls: dict[int, _CallDraft] = {}
+        self._numbers = Calls()
         self._has_proofs = False
         self._model = ""
         self._choice: Mapping[str, Any] = {}  # the one that says why it ended
@@ -302,9 +303,10 @@ class _Draft:
             return False
         if isinstance(choice.get("finish_reason"), str):
             self._choice = choice
-        return self._say(mapping(choice.get(name)) or {}) and self._left >= 0
+        told = mapping(choice.get(name)) or {}
+        return self._say(told, is_piece=name == "delta") and self._left >= 0
 
-    def _say(self, told: Mapping[str, Any]) -> bool:
+    def _say(self, told: Mapping[str, Any], *, is_piece: bool) -> bool:
         beyond = {name for name, value in told.items() if value and name not in _TOLD}
         self._has_proofs |= bool(beyond & _PROOFS)
         texts = {name: told.get(name) or "" for name in ("content", "refusal")}
@@ -312,9 +314,10 @@ class _Draft:
             return False
         for name, text in {**texts, "reasoning": reasoning_of(told)}.items():
             self._keep(self._texts[name], text)
-        return all(self._call(mapping(item) or {}) for item in sequence(told.get("tool_calls")) or ())
+        calls = (mapping(item) or {} for item in sequence(told.get("tool_calls")) or ())
+        return all(self._call(item, is_piece=is_piece) for item in calls)
 
-    def _call(self, item: Mapping[str, Any]) -> bool:
+    def _call(self, item: Mapping[str, Any], *, is_piece: bool) -> bool:
         function = mapping(item.get("function")) or {}
         beyond = {name for name, value in item.items() if value and name not in _CALL}
         beyond |= {name for name, value in function.items() if value and name not in _FUNCTION}
@@ -323,9 +326,10 @@ class _Draft:
             beyond.discard("extra_content")  # the same signature
         if beyond or item.get("type") not in (None, "function"):
             return False
-        number = item.get("index")
-        if type(number) is not int:  # not all servers number calls
-            number = len(self._calls) if ident else max(0, len(self._calls) - 1)
+        try:
+            number = self._numbers.number(item) if is_piece else len(self._calls)
+        except ValueError:
+            return False
         call = self._calls.setdefault(number, _CallDraft())
         name = _text(function.get("name"))
         self._left -= len(ident) + len(name)

@@ -209,6 +209,13 @@ def test_many_calls_are_not_kept() -> None:
     assert completed({"tool_calls": calls}, "tool_calls") is None
 
 
+def test_calls_that_all_have_the_number_0_stay_apart() -> None:
+    pieces = [call(0, "a", "f", "{}"), call(0, "b", "g", '{"x":'), call(0, "", "", "1}")]
+    kept = built(*(chunk({"tool_calls": [each]}) for each in pieces), chunk({}, "tool_calls") + DONE)
+    assert kept is not None
+    assert kept.calls == (Call("a", "f", "{}"), Call("b", "g", '{"x":1}'))
+
+
 # --- answers in one piece ---------------------------------------------------------------------------------
 
 
