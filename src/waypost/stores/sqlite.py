@@ -51,6 +51,9 @@ _USES: Final = 20_000
 _PATIENCE: Final = 4
 """How often a search waits for a partition to be read, its own or the one before it."""
 
+_QUEUE_BYTES: Final = 64 * 1024 * 1024
+"""Most bytes of answers that wait to be written."""
+
 _AT_ONCE: Final = 256
 """Entries in one transaction."""
 
@@ -108,6 +111,7 @@ class SqliteStore:
         self._indexes = Indexes(settings.memory_bytes)
         self._loading: asyncio.Future[None] | None = None
         self._waiting: list[tuple[Entry, asyncio.Future[None]]] = []
+        self._queued = 0
         self._is_writing = False
         self._uses: dict[int, tuple[int, float]] = {}
         self._evicted = self._expired = 0
@@ -147,11 +151,13 @@ class SqliteStore:
         """Keep an entry; on return it is committed."""
         self._begin()
         check(entry)
-        if len(self._waiting) >= self._settings.queue_entries:
+        queued = self._queued + len(entry.answer)
+        if len(self._waiting) >= self._settings.queue_entries or queued > _QUEUE_BYTES:
             self._failed("overloaded")
             raise StoreError("overloaded", "the cache: too many answers wait to be written")
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((entry, done))
+        self._queued = queued
         self._write()
         await done
 
@@ -223,6 +229,7 @@ class SqliteStore:
             return
         wanted = [each for each in self._waiting if not each[1].done()]
         batch, self._waiting = wanted[:_AT_ONCE], wanted[_AT_ONCE:]
+        self._queued = sum(len(entry.answer) for entry, _ in self._waiting)
         if batch:
             self._is_writing = True
             uses, self._uses = self._uses, {}
@@ -270,9 +277,14 @@ class SqliteStore:
         swept.add_done_callback(self._swept)
 
     def _swept(self, swept: "asyncio.Future[int]") -> None:
-        gone = 0 if swept.exception() else swept.result()
+        error = swept.exception()
+        if error and not isinstance(error, StoreError):
+            raise error
+        gone = 0 if error else swept.result()
         self._expired += gone
         if not self._closed:
+            if self._timer:
+                self._timer.cancel()
             pause = 0.0 if gone == writing.AT_ONCE else SWEEP_SECONDS
             self._timer = asyncio.get_running_loop().call_later(pause, self._sweep)
 

@@ -202,6 +202,22 @@ def test_a_writer_that_hangs_refuses_more_than_its_queue(tmp_path: Path) -> None
     run(tmp_path, script, queue_entries=4)
 
 
+def test_what_waits_is_bounded_in_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "_QUEUE_BYTES", 10_000)
+
+    async def script(store: SqliteStore, failures: list[Failure]) -> None:
+        free = threading.Event()
+        store._writer.start(lambda _: free.wait(30))
+        puts = [asyncio.ensure_future(store.put(entry(number, answer=b"a" * 4000))) for number in range(4)]
+        await asyncio.sleep(0)
+        free.set()
+        told = await asyncio.gather(*puts, return_exceptions=True)
+        assert [each is None for each in told] == [True, True, True, False]  # the first waits no more
+        await store.put(entry(5, answer=b"a" * 4000))
+
+    run(tmp_path, script)
+
+
 def test_a_busy_file_is_a_failure(tmp_path: Path) -> None:
     async def script(store: SqliteStore, failures: list[Failure]) -> None:
         await store._writer.do(lambda db: db.execute("PRAGMA busy_timeout = 1").fetchall())
@@ -279,6 +295,19 @@ def test_what_expired_is_swept_by_itself(tmp_path: Path, monkeypatch: pytest.Mon
         await asyncio.gather(*(store.put(entry(number, expires=2.0)) for number in range(25)))
         await until(lambda: store._expired == 25)
         assert (await store.stats()).entries == 0
+
+    run(tmp_path, script)
+
+
+def test_there_is_one_timer(tmp_path: Path) -> None:
+    async def script(store: SqliteStore, failures: list[Failure]) -> None:
+        await store.put(entry(1))
+        for _ in range(5):
+            store._sweep()
+        await store.stats()
+        loop: Any = asyncio.get_running_loop()
+        sweeps = [each for each in loop._scheduled if not each.cancelled() and each._callback == store._sweep]
+        assert len(sweeps) == 1
 
     run(tmp_path, script)
 
