@@ -26,6 +26,8 @@ _MARKS: Final = re.compile(rb'"(?:%b|file_url)"' % "|".join(_OTHERS).encode())
 """One pass, and on pictures in base64 a fast one: they have no quote."""
 
 MAX_STOPS: Final = 4
+MAX_NAME: Final = 64
+"""Longest name of a tool; Anthropic takes longer ones."""
 _SAMPLING: Final = (
     *("temperature", "top_p", "presence_penalty", "frequency_penalty"),
     *("logit_bias", "logprobs", "top_logprobs"),
@@ -67,10 +69,15 @@ def exactly(
     Source: OpenAI API reference, chat completions (2026).
 
     Raises:
-        RequestError: 400, in strict mode.
+        RequestError: 400; a tool's name is too long for it, or, in strict mode, something is not told.
     """
     notes = Notes(strict=strict)
     family = family_of(model)
+    for n, item in enumerate(sequence(document.get("tools")) or ()):
+        name = (mapping((mapping(item) or {}).get("function")) or {}).get("name")
+        if isinstance(name, str) and len(name) > MAX_NAME:
+            where = f"tools[{n}].function.name"
+            invalid(f"`{where}` has more than {MAX_NAME} characters, which OpenAI does not take.", where)
     taken = dict(document)
     if taken.pop("top_k", None) is not None:
         notes.add("top_k", "not sent, the API has no such parameter")

@@ -227,3 +227,12 @@ def test_strictly_a_temperature_is_refused_and_an_effort_is_not() -> None:
 def test_an_odd_effort_is_left_to_openai_or_gone(odd: object) -> None:
     assert exactly({"reasoning_effort": odd}, "gpt-5")[0] == {"reasoning_effort": odd}
     assert exactly({"reasoning_effort": odd}, "gpt-4o")[0] == {}
+
+
+def test_a_name_that_openai_does_not_take_is_named() -> None:
+    tool = {"type": "function", "function": {"name": "n" * 65}}
+    with pytest.raises(RequestError) as caught:
+        exactly({"model": "m", "messages": [], "tools": [tool]}, "gpt-4o")
+    assert caught.value.param == "tools[0].function.name"
+    tool["function"] = {"name": "n" * 64}
+    assert exactly({"model": "m", "messages": [], "tools": [tool]}, "gpt-4o")[1] == ()
