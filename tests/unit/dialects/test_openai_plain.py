@@ -101,7 +101,7 @@ def test_signatures_leave_the_ids_of_calls_and_their_results() -> None:
 
 
 def test_a_mark_of_a_function_goes() -> None:
-    function = {"name": "f", "parameters": {"properties": {"cache_control": {}}}}
+    function: dict[str, Any] = {"name": "f", "parameters": {"properties": {"cache_control": {}}}}
     found = write(ASK, tools=[{"type": "function", "function": function | MARK}])
     assert found["tools"] == [{"type": "function", "function": function}]
 
