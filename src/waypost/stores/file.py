@@ -10,7 +10,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -58,6 +58,15 @@ _HELPS: Final[Mapping[Eviction, str]] = {
     "lfu": "CREATE INDEX IF NOT EXISTS entries_hits ON entries (hits, used)",
 }
 
+_SETTINGS: Final = (
+    "journal_mode = WAL",
+    "synchronous = NORMAL",
+    "secure_delete = ON",  # what is removed shall not be found in the file
+    "trusted_schema = OFF",
+    "cache_size = -8000",
+    "journal_size_limit = 67108864",
+)
+
 BUSY_SECONDS: Final = 5.0
 """How long a writer waits for another process."""
 
@@ -91,12 +100,11 @@ class File:
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock, alone = _take(path.with_name(f"{path.name}.lock"))
-            try:
+            with ExitStack() as undo:
+                undo.callback(os.close, lock)
                 _prepare(path, alone=alone)
                 fcntl.flock(lock, fcntl.LOCK_SH)
-            except BaseException:
-                os.close(lock)
-                raise
+                undo.pop_all()
         except OSError as error:
             raise StoreError(
                 "failed", f"the cache {str(path)!r} cannot be opened: {error.strerror}"
@@ -137,10 +145,9 @@ def transaction(connection: sqlite3.Connection) -> Generator[None]:
     try:
         yield
         connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:  # a full disk may have ended it already
+    finally:
+        if connection.in_transaction:  # it failed, and a full disk has not ended it already
             connection.execute("ROLLBACK")
-        raise
 
 
 def _prepare(path: Path, *, alone: bool) -> None:
@@ -218,22 +225,14 @@ def _connect(path: Path, *, new: bool = False) -> sqlite3.Connection:
     connection = sqlite3.connect(
         path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=64
     )
-    try:
+    with ExitStack() as undo:
+        undo.callback(connection.close)
         if new:  # before there is a log beside it: the header itself must say whose file it is
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
             connection.execute(f"PRAGMA application_id = {APPLICATION}")
-        for setting in (
-            "journal_mode = WAL",
-            "synchronous = NORMAL",
-            "secure_delete = ON",  # what is removed shall not be found in the file
-            "trusted_schema = OFF",
-            "cache_size = -8000",
-            "journal_size_limit = 67108864",
-        ):
+        for setting in _SETTINGS:
             connection.execute(f"PRAGMA {setting}")
-    except BaseException:
-        connection.close()
-        raise
+        undo.pop_all()
     return connection
 
 
