@@ -86,7 +86,8 @@ def leave(
         if untouched and own and fits:
             body = _named(sent.body, request.model, own[0].model)
             # Any item of Responses may be known by its id alone.
-            native = sent.native is not None or request.dialect == "openai_responses"
+            names_items = request.dialect == "openai_responses" and b'"id"' in sent.body
+            native = sent.native is not None or names_items
             return Leaving(request.dialect, body, expanded(own), {}, tuple(targets), native=native)
         if sent.native is not None:
             raise _unservable(sent.native, edited=bool(own))

@@ -104,8 +104,10 @@ class TestOwnForm:
     def test_what_only_a_provider_keeps_may_be_named_in_it(self) -> None:
         assert not left(messages(), CLAUDE).native
         assert left(messages(container="c1"), CLAUDE).native
-        assert left(read("openai_responses", input="Hi"), OPENAI).native
-        assert not left(read("openai_responses", input="Hi"), GEMINI).native
+        item = {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": "Ho"}
+        assert left(read("openai_responses", input=[*HI, item]), OPENAI).native
+        assert not left(read("openai_responses", input="Hi"), OPENAI).native
+        assert not left(read("openai_responses", input=[*HI, item]), GEMINI).native
 
 
 class TestNeutralForm:

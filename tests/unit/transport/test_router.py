@@ -834,7 +834,8 @@ def test_what_a_client_named_and_is_not_there_is_the_clients_to_mend() -> None:
     """An item of an earlier answer, for example, that the provider did not keep."""
     talk = Talk()
     talk.hear(request_headers("POST", "/v1/responses"))
-    talk.hear(request_body(json.dumps({"model": "b", "input": "Hi"}).encode()))
+    said = {"type": "message", "id": "msg_1", "role": "user", "content": "Hi"}
+    talk.hear(request_body(json.dumps({"model": "b", "input": [said]}).encode()))
     answer = talk.hear(response_headers(404))
     assert answer.WhichOneof("response") == "response_headers"
     assert talk.routing.recall(Recall(None, ("a", "b"))).absent == set()
