@@ -15,6 +15,7 @@ from waypost.observe.audit import AuditLog
 from waypost.observe.metrics import Metrics
 from waypost.policy import Policy
 from waypost.signals.base import Encoded, Examples
+from waypost.transport.breakers import REST_SECONDS, Breakers
 from waypost.transport.driver import Ports
 from waypost.transport.fronts import Front, listen
 from waypost.transport.keys import Keys
@@ -145,8 +146,9 @@ async def worker(
         now = time.time  # noqa: TID251 - the wall clock is asked here, at the rim; below it is a value
         metrics = Metrics(policies.current, now)
         keys = Keys(time.monotonic, metrics.cooling, settings.timeouts.cooldown_seconds)
+        breakers = Breakers(time.monotonic, min(REST_SECONDS, settings.timeouts.cooldown_seconds))
         # Requests that are decided still have attempts before them, so the upstream role stops last.
-        server = await listen(upstream, lambda: Upstream(policies.hops, keys, now), limit, front)
+        server = await listen(upstream, lambda: Upstream(policies.hops, keys, breakers, now), limit, front)
         stack.push_async_callback(server.stop, 1)
         routing = Routing(
             policies.current,
@@ -155,6 +157,7 @@ async def worker(
             Ports(classifiers.answer),
             started=int(now()),
             keys=keys,
+            breakers=breakers,
             metrics=metrics,
         )
         server = await listen(router, lambda: Router(routing), limit, front)

@@ -219,8 +219,6 @@ def _rest(status: int, wait: float | None, reason: Reason | None) -> tuple[float
         return math.inf, True
     if status == HTTPStatus.PAYMENT_REQUIRED or reason == "quota":
         return math.inf, True
-    if status == HTTPStatus.FORBIDDEN:  # of a model that this account may not use
-        return math.inf, False
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return LIMITED_SECONDS if wait is None else wait, False
     if status in _BUSY and wait is not None:

@@ -27,6 +27,7 @@ from waypost.needs import Recall, Remembered
 from waypost.observe.metrics import Metrics
 from waypost.policy import Policy
 from waypost.providers.chain import hop_id
+from waypost.providers.provider import Endpoint
 from waypost.providers.refusals import wait_seconds
 from waypost.providers.sign import CLIENTS_OWN
 from waypost.request.chat import ChatRequest
@@ -34,6 +35,7 @@ from waypost.request.identity import identify
 from waypost.selection.live import Conversations, Health
 from waypost.settle import MAX_WAIT_SECONDS, SHOULD_RETRY, Settled, settle, told
 from waypost.transport.accounting import charge_of, count, count_attempts, result_record
+from waypost.transport.breakers import Breakers
 from waypost.transport.doors import COUNT_TOKENS, Door, unknown_model
 from waypost.transport.driver import Ports, drive
 from waypost.transport.keys import Keys
@@ -105,6 +107,7 @@ class Routing:
         health: how endpoints do.
         conversations: who served which.
         keys: credentials, and who wants to be left alone.
+        breakers: who keeps failing.
         metrics: what is counted.
     """
 
@@ -117,6 +120,7 @@ class Routing:
     health: Health = field(default_factory=lambda: Health(time.monotonic))
     conversations: Conversations = field(default_factory=lambda: Conversations(time.monotonic))
     keys: Keys = field(default_factory=lambda: Keys(time.monotonic))
+    breakers: Breakers = field(default_factory=lambda: Breakers(time.monotonic))
     metrics: Metrics = field(default_factory=Metrics)
 
     def recall(self, need: Recall) -> Remembered:
@@ -127,9 +131,12 @@ class Routing:
         return Remembered(
             kept,
             self.health.snapshot(need.endpoints),
-            {each.name: seconds for each in named if (seconds := self.keys.cooling(each)) > 0},
+            {each.name: seconds for each in named if (seconds := self._resting(each)) > 0},
             frozenset(each.name for each in named if self.keys.is_absent(each)),
         )
+
+    def _resting(self, endpoint: Endpoint) -> float:
+        return max(self.keys.cooling(endpoint), self.breakers.resting(endpoint.provider.name))
 
 
 class Router:
@@ -225,8 +232,9 @@ class Router:
         self._outcome = outcome
         match outcome:
             case Forward():
-                self._sent = Sent(request, outcome, self._routing.clock())
-                return self._forward(self._sent)
+                answer = self._forward(outcome)
+                self._sent = Sent.of(request, outcome, self._routing.clock())
+                return answer
             case Answer(text):
                 reply = self._fixed(request, text)
             case Refuse():
@@ -267,9 +275,9 @@ class Router:
         wants_usage(request)  # remembered: its answer must not have to walk through a large body
         return request
 
-    def _forward(self, sent: "Sent") -> ProcessingResponse:
+    def _forward(self, outcome: Forward) -> ProcessingResponse:
         """Send it along the chain: opaque ids for Envoy, and one body for every attempt."""
-        leaving, shape = sent.leaving, sent.outcome.shape
+        leaving, shape = outcome.leaving, outcome.shape
         revision = self._policy.revision
         hops = [(name, hop_id(revision, t.key)) for name, t in zip(HOPS, leaving.targets, strict=False)]
         taken = (name for name, value in self._headers if name[0] != ":" and not _stays(name, value))
@@ -341,15 +349,15 @@ class Router:
             ident=f"chatcmpl-{self._request_id.replace('-', '')}",
             created=int(self._routing.now()),
             include_usage=True,
-            is_base64=request.dialect == "openai_embeddings" and wants_base64(request),
+            is_base64=sent.wishes.base64,
         )
         return Answering(
             spoken=self._door.dialect if settled.target is None else leaving.spoken(settled.target),
             request=request,
             reply=unsaid,
             values=masked.values if masked else {},
-            json_content=sent.outcome.restore and wants_json(request),
-            drops_usage=request.dialect == "openai_chat" and not wants_usage(request),
+            json_content=sent.outcome.restore and sent.wishes.json,
+            drops_usage=request.dialect == "openai_chat" and not sent.wishes.usage,
         )
 
     def _observe(self, sent: "Sent", settled: Settled, headers: Mapping[str, str]) -> None:
@@ -359,6 +367,7 @@ class Router:
         count_attempts(self._routing.metrics, providers, int(headers[":status"]))
         for target in tried[:-1]:
             self._routing.health.observe(target.endpoint.name, None, error=True)
+            self._routing.breakers.failed(target.endpoint.provider.name)
         if not tried:
             return
         # Behind a failed attempt nobody knows when this one began.
@@ -366,6 +375,10 @@ class Router:
         failed = settled.status in _FAILED
         status = int(headers[":status"])
         is_clients = status == HTTPStatus.NOT_FOUND and sent.leaving.native
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            self._routing.breakers.failed(providers[-1])
+        else:
+            self._routing.breakers.answered(providers[-1])
         if status >= HTTPStatus.BAD_REQUEST and not is_clients:
             wait = wait_seconds(headers, now=self._routing.now())
             self._routing.keys.told(tried[-1], status, wait)
@@ -442,12 +455,30 @@ class Router:
 
 
 @dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the neutral request says of its answer."""
+
+    usage: bool
+    json: bool
+    base64: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Sent:
     """A request that was sent along its chain; `at` is when, by the clock of `Routing`."""
 
     request: ChatRequest
     outcome: Forward
     at: float
+    wishes: "Wishes"
+
+    @classmethod
+    def of(cls, request: ChatRequest, outcome: Forward, at: float) -> "Sent":
+        """Without what nobody reads any more: an answer may take minutes, and a request be large."""
+        wishes = Wishes(wants_usage(request), wants_json(request), wants_base64(request))
+        light = replace(request, original=b"", messages=(), fields=(), memo={})
+        shaped, leaving = replace(outcome.shaped, body=None), replace(outcome.leaving, body=None)
+        return cls(light, replace(outcome, shaped=shaped, leaving=leaving), at, wishes)
 
     @property
     def leaving(self) -> Leaving:

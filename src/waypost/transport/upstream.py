@@ -13,6 +13,7 @@ from waypost.attempt import Attempt, Hops, attempt
 from waypost.dialects.openai_chat import error
 from waypost.errors import ProtocolError, RequestError
 from waypost.providers.refusals import MAX_BYTES, STEERED, reason, wait_seconds
+from waypost.transport.breakers import Breakers
 from waypost.transport.keys import Keys
 from waypost.transport.messages import Reply, change, immediate, read_attribute, read_headers
 from waypost.transport.phases import Phase, Role
@@ -29,6 +30,9 @@ _REFUSED: Final = Reply(
     error("The gateway could not address this request to its provider.", "server_error", "attempt_refused"),
     (("x-should-retry", "false"),),
 )
+_NO_FAILURE: Final = frozenset({401, 402, 403, 404, 408, 429})
+"""Statuses that Envoy goes on from, which say nothing of how the provider does."""
+
 _ELSEWHERE: Final = "503"
 """A status that Envoy goes on with along the chain."""
 
@@ -38,17 +42,21 @@ class Upstream:
 
     role: Role = "upstream"
 
-    def __init__(self, hops: Callable[[], Hops], keys: Keys, now: Callable[[], float]) -> None:
+    def __init__(
+        self, hops: Callable[[], Hops], keys: Keys, breakers: Breakers, now: Callable[[], float]
+    ) -> None:
         """Begin.
 
         Args:
             hops: asked once, when the attempt begins.
             keys: of this process.
+            breakers: likewise.
             now: Unix seconds.
         """
         self.done = False
         self._hops = hops
         self._keys = keys
+        self._breakers = breakers
         self._now = now
         self._attempt: Attempt | None = None
         self._key: str | None = None
@@ -156,7 +164,10 @@ class Upstream:
         why = reason(planned.spoken, status, body) if body else None
         wait = wait_seconds(self._answer, body, now=self._now())
         self._keys.told(planned.target, status, wait, key=self._key, reason=why)
-        return why is not None and (why != "context" or planned.has_room_later)
+        goes_on = why is not None and (why != "context" or planned.has_room_later)
+        if planned.later and (goes_on or status in _NO_FAILURE):
+            self._breakers.spared(planned.target.endpoint.provider.name)
+        return goes_on
 
 
 def _is_watched(planned: Attempt) -> bool:

@@ -163,8 +163,8 @@ def test_a_refusal_is_told_once_a_minute_and_never_with_the_key(
         keys.told(two, 401, key="secret-two")
     assert caplog.messages == ["provider 'p' refuses key 2 of 2 (status 401)"]
     clock.now += MOST_SECONDS
-    keys.told(two, 403, key="secret-two")
-    keys.told(at("bare"), 403)
+    keys.told(two, 403, key="secret-two", reason="credential")
+    keys.told(at("bare"), 403, reason="credential")
     assert caplog.messages[1:] == [
         "provider 'p' refuses key 2 of 2 (status 403)",
         "provider 'bare' refuses requests (status 403)",

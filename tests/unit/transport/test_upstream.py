@@ -24,6 +24,7 @@ from waypost.mutations.target import Target
 from waypost.providers.chain import hop_id
 from waypost.providers.provider import Account, Secret
 from waypost.testing import policies
+from waypost.transport.breakers import Breakers
 from waypost.transport.keys import Keys
 from waypost.transport.upstream import LARGE_BYTES, Upstream
 from waypost.transport.wire_pb2 import ProcessingMode, ProcessingRequest, ProcessingResponse
@@ -67,7 +68,7 @@ def talk(upstream: Upstream, *messages: ProcessingRequest) -> list[ProcessingRes
 
 def upstream(keys: Keys | None = None, hops: Hops = KEYED) -> Upstream:
     """An attempt in a world where no time passes."""
-    return Upstream(lambda: hops, keys or Keys(lambda: 0.0), lambda: 0.0)
+    return Upstream(lambda: hops, keys or Keys(lambda: 0.0), Breakers(lambda: 0.0), lambda: 0.0)
 
 
 def last(**changes: str) -> Mapping[str, str]:

@@ -12,6 +12,7 @@ import pytest
 
 from waypost.attempt import Hops
 from waypost.errors import EngineError
+from waypost.transport.breakers import Breakers
 from waypost.transport.fronts.grpc_aio import listen
 from waypost.transport.keys import Keys
 from waypost.transport.upstream import Upstream
@@ -23,7 +24,9 @@ def nobody() -> Hops:
 
 @asynccontextmanager
 async def serving(address: str) -> AsyncIterator[None]:
-    server = await listen(address, lambda: Upstream(nobody, Keys(lambda: 0.0), lambda: 0.0), 1024)
+    server = await listen(
+        address, lambda: Upstream(nobody, Keys(lambda: 0.0), Breakers(lambda: 0.0), lambda: 0.0), 1024
+    )
     try:
         yield
     finally:
@@ -65,7 +68,9 @@ def test_a_socket_somebody_listens_on_is_left_alone(tmp_path: Path) -> None:
         async with serving(f"unix:{tmp_path / 's'}"):
             with pytest.raises(EngineError, match="another process listens"):
                 await listen(
-                    f"unix:{tmp_path / 's'}", lambda: Upstream(nobody, Keys(lambda: 0.0), lambda: 0.0), 1024
+                    f"unix:{tmp_path / 's'}",
+                    lambda: Upstream(nobody, Keys(lambda: 0.0), Breakers(lambda: 0.0), lambda: 0.0),
+                    1024,
                 )
             connect(tmp_path / "s")
 
@@ -79,7 +84,9 @@ def test_an_address_that_cannot_be_used_is_named(tmp_path: Path, name: str) -> N
     async def act() -> None:
         with pytest.raises(EngineError, match=name):
             await listen(
-                f"unix:{tmp_path / name}", lambda: Upstream(nobody, Keys(lambda: 0.0), lambda: 0.0), 1024
+                f"unix:{tmp_path / name}",
+                lambda: Upstream(nobody, Keys(lambda: 0.0), Breakers(lambda: 0.0), lambda: 0.0),
+                1024,
             )
 
     asyncio.run(act())
@@ -93,6 +100,10 @@ def test_two_workers_cannot_share_a_port() -> None:
             first.listen()
             address = f"127.0.0.1:{first.getsockname()[1]}"
             with pytest.raises(EngineError, match=address):
-                await listen(address, lambda: Upstream(nobody, Keys(lambda: 0.0), lambda: 0.0), 1024)
+                await listen(
+                    address,
+                    lambda: Upstream(nobody, Keys(lambda: 0.0), Breakers(lambda: 0.0), lambda: 0.0),
+                    1024,
+                )
 
     asyncio.run(act())
