@@ -11,7 +11,7 @@ from tests.envoy.gateway import Gateway
 from tests.envoy.words import provider, served, told, words
 
 NAMES = ("weak", "spare", "short")
-TOO_LONG = b'{"error": {"message": "Too long.", "type": "t", "param": null, "code": "context_length_exceeded"}}'
+TOO_LONG = b'{"error": {"message": "Too long.", "type": "t", "code": "context_length_exceeded"}}'
 
 
 @pytest.fixture(scope="module")
@@ -20,9 +20,7 @@ def upstreams(loop: asyncio.AbstractEventLoop) -> dict[str, Upstream]:
 
 
 @pytest.fixture(scope="module")
-def gateway(
-    upstreams: dict[str, Upstream], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Gateway]:
+def gateway(upstreams: dict[str, Upstream], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     config = words(
         {name: provider(upstreams[name]) for name in NAMES},
         {"weakorspare": ("weak", "spare"), "shortorspare": ("short", "spare")},

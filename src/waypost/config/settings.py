@@ -38,8 +38,8 @@ class Timeouts:
     """Longest silence of a provider, before the first byte and between two of them."""
 
     cooldown_seconds: Annotated[float, Field(ge=0, le=3600)] = 60.0
-    """How long at most a key or a model is asked after the others that is over its limit, unpaid or refused;
-    0 = it never is."""
+    """How long at most a key or a model is asked after the others that is over its limit, unpaid or refused,
+    and a provider that keeps failing; 0 = it never is."""
 
 
 def default_state_dir(environ: Mapping[str, str]) -> Path:

@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from tests.unit.transport.envoy_says import request_body, request_headers, response_headers
+from tests.unit.transport.envoy_says import request_body, request_headers
 from waypost.errors import ProtocolError
 from waypost.transport.exchange import Exchange
 from waypost.transport.phases import Phase, Role

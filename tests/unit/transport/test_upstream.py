@@ -224,7 +224,9 @@ PLAIN = b'{"error": {"message": "No.", "type": "invalid_request_error", "code": 
         (422, b"{", False),
     ],
 )
-def test_an_error_that_another_model_does_not_make_goes_on(status: int, body: bytes, goes_on: bool) -> None:
+def test_an_error_that_another_model_does_not_make_goes_on(
+    status: int, body: bytes, *, goes_on: bool
+) -> None:
     attempt = upstream()
     _, asked, told = talk(attempt, attempt_headers(headers(), A), *refusal(status, body))
     assert asked.mode_override.response_body_mode == ProcessingMode.BUFFERED
@@ -249,7 +251,7 @@ def test_an_error_that_another_model_does_not_make_goes_on(status: int, body: by
         (400, {"content-length": "10", "content-encoding": "gzip"}, False),
     ],
 )
-def test_no_other_body_is_asked_for(status: int, headers_of: dict[str, str], end: bool) -> None:
+def test_no_other_body_is_asked_for(status: int, headers_of: dict[str, str], *, end: bool) -> None:
     attempt = upstream()
     _, answer = talk(attempt, attempt_headers(headers(), A), response_headers(status, headers_of, end=end))
     assert answer.HasField("response_headers")
@@ -270,7 +272,7 @@ def test_an_error_of_just_the_length_that_is_safe_is_read() -> None:
     [(None, None, True), (8, 16, True), (8, None, True), (None, 8, True), (16, 16, False), (16, 8, False)],
 )
 def test_a_request_that_is_too_long_goes_where_there_may_be_room(
-    own: int | None, later: int | None, goes_on: bool
+    own: int | None, later: int | None, *, goes_on: bool
 ) -> None:
     windows = {"a": own, "b": later}
 
@@ -290,7 +292,8 @@ def test_the_same_model_again_has_no_more_room() -> None:
 
 
 def test_an_error_is_read_in_the_form_of_its_provider() -> None:
-    body = b'{"type": "error", "error": {"type": "invalid_request_error", "message": "prompt is too long: 3 > 2"}}'
+    error = {"type": "invalid_request_error", "message": "prompt is too long: 3 > 2"}
+    body = json.dumps({"type": "error", "error": error}).encode()
     attempt = upstream(hops=of_kind("anthropic"))
     chat = json.dumps(CHAT).encode()
     *_, told = talk(attempt, attempt_headers(headers(), A), request_body(chat), *refusal(400, body))
