@@ -285,7 +285,7 @@ class Router:
         changed = dict(
             [
                 *hops,
-                (FORM, form_id(revision, leaving.form, mixed=leaving.mixed, native=leaving.native)),
+                (FORM, _form(revision, leaving)),
                 ("x-envoy-max-retries", str(len(hops) - 1)),
                 *((name, value) for name, value in _REWRITTEN if name not in unwanted),
                 *shape.request.set,
@@ -326,6 +326,8 @@ class Router:
             **dict(settled.set_headers),
             **self._own_headers(),
         }
+        if "x-request-id" not in headers:  # SDKs read it; a provider's own is for the provider's support
+            changed["x-request-id"] = self._request_id
         if settled.target is not None and settled.status in _GOOD:
             prompted, category = sent.outcome.shaped.prompted, sent.outcome.decision.rule.category
             changed |= told(settled.target, prompted=prompted, category=category)
@@ -451,7 +453,7 @@ class Router:
 
     def _reply(self, reply: Reply) -> ProcessingResponse:
         self.done = True
-        return immediate(reply, self._own_headers())
+        return immediate(reply, {"x-request-id": self._request_id} | self._own_headers())
 
 
 @dataclass(frozen=True, slots=True)
@@ -507,6 +509,10 @@ def _own_form(headers: Iterable[tuple[str, str]], leaving: Leaving) -> Iterator[
     if leaving.form == "anthropic_messages":
         found = {"anthropic-version": VERSION} | found
     yield from found.items()
+
+
+def _form(revision: str, leaving: Leaving) -> str:
+    return form_id(revision, leaving.form, mixed=leaving.mixed, native=leaving.native, fitted=leaving.fitted)
 
 
 def _stays(name: str, value: str) -> bool:

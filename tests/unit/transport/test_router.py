@@ -395,6 +395,7 @@ def test_an_answer_tells_who_gave_it_and_why() -> None:
     mutation = answer.response_headers.response.header_mutation
     assert set_by(mutation) == {
         "x-waypost-request-id": "id-1",
+        "x-request-id": "id-1",
         "x-waypost-decision": "ab",
         "x-waypost-model": "b",
         "x-waypost-attempts": "2",
