@@ -140,8 +140,10 @@ class Attempt:
             exact = self.target.model if self.target.endpoint.provider.is_exact else None
             return Sent(plain_request(edited, exact) if self.form.mixed else edited)
         document = _document(splice(left, self._edits(left)))
-        made = SERVERS[self.written].write_request(document, self.target.model, self.form.strict)
-        provider = self.target.endpoint.provider
+        endpoint = self.target.endpoint
+        most = endpoint.max_output_tokens
+        made = SERVERS[self.written].write_request(document, self.target.model, self.form.strict, most)
+        provider = endpoint.provider
         path = provider.base_path + made.path
         if provider.speaks(self.written):
             path = provider.path(self.written, self.target.model)

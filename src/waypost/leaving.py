@@ -146,7 +146,8 @@ class _Reading:
         if foreign is None:
             message = f"Model {target.endpoint.name!r} cannot serve this kind of request."
             raise RequestError(message, 400, "unsupported_operation", "model")
-        return SERVERS[foreign].write_request(self._read(), target.model, self._strict).warnings
+        most = target.endpoint.max_output_tokens
+        return SERVERS[foreign].write_request(self._read(), target.model, self._strict, most).warnings
 
     def _read(self) -> Mapping[str, Any]:
         if self._document is None:

@@ -178,7 +178,7 @@ def sent(target: tuple[DemoProvider, Any, str], neutral: bytes) -> Answer:
         told = {"authorization": f"Bearer {provider.api_key}"}
         body = plain_request(replace_model(neutral, model))
         return answer(provider, Call("POST", "/v1/chat/completions", {}, told, body))
-    written = SERVERS[dialect].write_request(json.loads(neutral), model, False)
+    written = SERVERS[dialect].write_request(json.loads(neutral), model, False, None)
     base, key = ("/v1", "x-api-key") if provider is ANTHROPIC else ("/v1beta", "x-goog-api-key")
     path, _, query = (base + written.path).partition("?")
     pairs = dict(pair.split("=") for pair in query.split("&") if pair)

@@ -164,7 +164,7 @@ def requests(draw: st.DrawFn) -> dict[str, Any]:
 
 def sent(target: tuple[DemoProvider, Any, str, str], document: dict[str, Any]) -> Answer:
     provider, dialect, base, model = target
-    written = SERVERS[dialect].write_request(document, model, False)
+    written = SERVERS[dialect].write_request(document, model, False, None)
     path, _, query = (base + written.path).partition("?")
     key = "x-api-key" if provider is ANTHROPIC else "x-goog-api-key"
     headers = dict(written.headers) | {key: provider.api_key}

@@ -398,9 +398,10 @@ def test_no_request_crashes_a_dialect(dialect: Dialect, data: st.DataObject) -> 
     document = data.draw(changed(ASKED[dialect]))
     model = data.draw(st.sampled_from(MODELS[dialect]))
     form = SERVERS[dialect]
+    most = data.draw(st.none() | st.integers(1, 2**31))
     before = dumps(document)
-    written = done(lambda: form.write_request(document, model, False))
-    strictly = done(lambda: form.write_request(document, model, True))
+    written = done(lambda: form.write_request(document, model, False, most))
+    strictly = done(lambda: form.write_request(document, model, True, most))
     assert dumps(document) == before  # another provider may be next
     notes = (
         [note for note in written.warnings if not note.startswith("reasoning_effort: ")] if written else []
@@ -423,7 +424,7 @@ def test_no_request_of_a_client_crashes_and_what_is_read_can_be_written(
     document = loads(inbound.neutral)
     for provider in ("anthropic_messages", "gemini"):
         model = data.draw(st.sampled_from(MODELS[provider]))
-        done(lambda form=SERVERS[provider], model=model: form.write_request(document, model, False))
+        done(lambda form=SERVERS[provider], model=model: form.write_request(document, model, False, None))
     plain = done(lambda: plain_request(inbound.neutral))
     assert plain is None or loads(plain)["messages"]
 
@@ -599,7 +600,7 @@ def shape(messages: list[Any]) -> list[Any]:
 def test_a_talk_written_for_anthropic_and_read_from_its_client_is_the_same(
     talk: list[dict[str, Any]],
 ) -> None:
-    written = SERVERS["anthropic_messages"].write_request({"messages": talk}, "claude-sonnet-4-5", True)
+    written = SERVERS["anthropic_messages"].write_request({"messages": talk}, "claude-sonnet-4-5", True, None)
     neutral = loads(CLIENTS["anthropic_messages"].read_request(written.body).neutral)
     assert shape(neutral["messages"]) == shape(talk)
 
@@ -607,7 +608,7 @@ def test_a_talk_written_for_anthropic_and_read_from_its_client_is_the_same(
 @given(talks())
 def test_gemini_is_told_the_same_talk(talk: list[dict[str, Any]]) -> None:
     """There is no way back from there, so what was said is counted off."""
-    body = loads(SERVERS["gemini"].write_request({"messages": talk}, "gemini-2.5-flash", True).body)
+    body = loads(SERVERS["gemini"].write_request({"messages": talk}, "gemini-2.5-flash", True, None).body)
     parts = [part for turn in body["contents"] for part in turn["parts"]]
     texts = [p["text"] for m in talk if m["role"] != "tool" for p in m["content"] if p["type"] == "text"]
     assert [part["text"] for part in parts if "text" in part] == texts

@@ -50,7 +50,7 @@ def tool(**parameters: Any) -> dict[str, Any]:
 def sent(dialect: Dialect, model: str, messages: Sequence[Any] = (ASK,), **fields: Any) -> Any:
     return json.loads(
         SERVERS[dialect]
-        .write_request({"model": "auto", "messages": list(messages), **fields}, model, False)
+        .write_request({"model": "auto", "messages": list(messages), **fields}, model, False, None)
         .body
     )
 
@@ -58,7 +58,8 @@ def sent(dialect: Dialect, model: str, messages: Sequence[Any] = (ASK,), **field
 def warned(dialect: Dialect, model: str, **fields: Any) -> list[str]:
     document = {"messages": [ASK], **fields}
     return [
-        note.partition(":")[0] for note in SERVERS[dialect].write_request(document, model, False).warnings
+        note.partition(":")[0]
+        for note in SERVERS[dialect].write_request(document, model, False, None).warnings
     ]
 
 
@@ -290,7 +291,7 @@ def test_results_go_to_gemini_under_the_name_of_their_function() -> None:
 def test_no_key_in_a_path_no_beta_and_no_field_that_the_body_does_not_know(
     dialect: Dialect, model: str
 ) -> None:
-    written = SERVERS[dialect].write_request({"messages": [ASK], "stream": True}, model, False)
+    written = SERVERS[dialect].write_request({"messages": [ASK], "stream": True}, model, False, None)
     assert "key" not in written.path
     assert "anthropic-beta" not in dict(written.headers)
     assert not {"authorization", "x-api-key", "x-goog-api-key"} & set(dict(written.headers))
@@ -341,7 +342,9 @@ def test_a_client_of_anthropics_loses_no_failed_call_no_picture_and_no_count_and
     }
     neutral = read_request(json.dumps(body).encode()).neutral
     back = json.loads(
-        SERVERS["anthropic_messages"].write_request(json.loads(neutral), "claude-sonnet-4-5", False).body
+        SERVERS["anthropic_messages"]
+        .write_request(json.loads(neutral), "claude-sonnet-4-5", False, None)
+        .body
     )
     assert back["messages"][1:] == talk[1:]
     plain = json.loads(plain_request(neutral))
@@ -368,7 +371,7 @@ def test_writing_for_one_provider_leaves_the_request_for_the_next_as_it_was() ->
     }
     before = json.dumps(document)
     for dialect, model in (*FOREIGN, *reversed(FOREIGN)):
-        SERVERS[dialect].write_request(document, model, False)
+        SERVERS[dialect].write_request(document, model, False, None)
         assert json.dumps(document) == before
 
 

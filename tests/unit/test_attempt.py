@@ -234,6 +234,17 @@ def test_what_cannot_be_said_is_dropped_and_told_or_refused() -> None:
         planned.body(odd)
 
 
+@pytest.mark.parametrize("kind", ["anthropic", "gemini"])
+def test_a_foreign_model_gives_as_much_as_the_file_says(kind: str) -> None:
+    asked = CHAT[:-1] + b', "max_tokens": 90000}'
+    for most, sent in ((98_304, b":90000"), (4_096, b":4096")):
+        model = replace(foreign(kind), max_output_tokens=most)
+        for number, chain in ((1, "ab"), (2, "ba")):
+            made = plan(number, chain, a=model).body(asked)
+            assert sent in made.body
+            assert bool(made.warnings) == (most < 90_000)
+
+
 def test_a_body_of_another_client_is_made_plain_for_openai() -> None:
     """It may hold what OpenAI has no word for, so also the first attempt needs it."""
     mixed = form_id("test", "openai_chat", mixed=True)

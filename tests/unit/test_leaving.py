@@ -129,6 +129,19 @@ class TestNeutralForm:
             left(chat(seed=7), CLAUDE, policy=strict)
         assert caught.value.param == "seed"
 
+    @pytest.mark.parametrize("found", [CLAUDE, GEMINI])
+    def test_how_much_a_model_gives_is_what_the_file_says(self, found: Target) -> None:
+        def given(most: int | None) -> Target:
+            return replace(found, endpoint=replace(found.endpoint, max_output_tokens=most))
+
+        strict = replace(POLICY, strict=True)
+        large, small = given(98_304), given(9)
+        assert left(chat(max_tokens=90_000), large, policy=strict).dropped[large.key] == ()
+        notes = left(chat(max_tokens=10), small).dropped[small.key]
+        assert [note.partition(":")[0] for note in notes] == ["max_tokens"]
+        with pytest.raises(RequestError, match="max_tokens"):
+            left(chat(max_tokens=10), small, policy=strict)
+
     def test_one_that_cannot_be_sent_it_is_left_out(self) -> None:
         request = chat(n=2)
         assert left(request, CLAUDE, GEMINI).targets == (GEMINI,)

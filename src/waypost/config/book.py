@@ -117,7 +117,12 @@ class Book:
         if block.provider in self.providers:
             provider = self.providers[block.provider]
             self.endpoints[name] = Endpoint(
-                name, provider, block.name or name, block.description, block.context_window
+                name,
+                provider,
+                block.name or name,
+                block.description,
+                block.context_window,
+                block.max_output_tokens,
             )
             self.blocks[name] = block
         elif block.provider not in self.declared["providers"]:

@@ -221,7 +221,8 @@ class Model:
     """Most tokens of request and answer together; a longer request passes the model over."""
 
     max_output_tokens: Annotated[int, Field(gt=0)] | None = None
-    """Most tokens of an answer."""
+    """Most tokens of an answer. A rule that selects passes the model over where more are wanted. Requests
+    translated for Anthropic or Gemini are held to it instead of what is known of the model by its name."""
 
     capabilities: Capabilities = Capabilities()
     """What it can do. A request that needs what it cannot do passes it over."""

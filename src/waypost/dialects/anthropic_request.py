@@ -10,6 +10,7 @@ Source: Anthropic Messages API, version 2023-06-01, as the types of SDK 2.11.0 h
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from math import isfinite
 from typing import Any, Final, cast
 
@@ -44,27 +45,32 @@ _READ: Final = frozenset(
 _JSON_HINT: Final = "Answer with one valid JSON object and nothing else: no text around it and no code fence."
 
 
-def write_request(document: Mapping[str, Any], model: str, *, strict: bool = False) -> Written:
+def write_request(
+    document: Mapping[str, Any], model: str, *, strict: bool = False, most: int | None = None
+) -> Written:
     """Write it for a model.
 
     Args:
         document: a chat completions request; its `model` is not looked at.
         model: as the provider calls it.
         strict: refuse what cannot be sent as it was asked for, instead of noting it.
+        most: tokens of an answer, as the file says it; None = what the family of the model gives.
 
     Raises:
         RequestError: 400; `param` names the field.
     """
     notes = Notes(strict=strict)
+    family = family_of(model)
+    if most is not None:
+        family = replace(family, max_tokens=most)
     try:
-        written = encode(digits.dumps(_body(document, model, notes)))
+        written = encode(digits.dumps(_body(document, model, family, notes)))
     except ValueError as error:
         raise RequestError("The request body is nested too deeply.", 400, "body_too_complex") from error
     return Written(written, PATH, (("anthropic-version", VERSION),), notes.all())
 
 
-def _body(document: Mapping[str, Any], model: str, notes: Notes) -> dict[str, Any]:
-    family = family_of(model)
+def _body(document: Mapping[str, Any], model: str, family: Family, notes: Notes) -> dict[str, Any]:
     if document.get("n") not in (None, 1):
         invalid("This model gives one answer for each request.", "n")
     talk = _Conversation(family, notes)

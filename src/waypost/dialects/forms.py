@@ -70,13 +70,14 @@ class ServerForm:
     """What providers of one dialect are sent and answer.
 
     Attributes:
-        write_request: document of the neutral form, model, whether what cannot be said is refused.
+        write_request: document of the neutral form, model, whether what cannot be said is refused, and most
+            tokens of an answer as the file says it; None = what is known of the model by its name.
         read_response: a completion, or an error of OpenAI's shape where it cannot be understood.
         stream: a reader of the provider's stream.
         read_error: status and body as the client gets them.
     """
 
-    write_request: Callable[[Mapping[str, Any], str, bool], Written]
+    write_request: Callable[[Mapping[str, Any], str, bool, int | None], Written]
     read_response: Callable[[bytes, Reply], bytes]
     stream: Callable[[Reply], Reader]
     read_error: Callable[[int, bytes], tuple[int, bytes]]

@@ -8,6 +8,7 @@ Source: Gemini API reference, v1beta (2026); types of google-genai 3.4.0.
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final, NoReturn, TypeGuard
 from urllib.parse import quote
 
@@ -51,19 +52,24 @@ _SAFE: Final = 2**53
 _SEEDS: Final = 2**31
 
 
-def write_request(document: Mapping[str, Any], model: str, *, strict: bool) -> Written:
+def write_request(
+    document: Mapping[str, Any], model: str, *, strict: bool, most: int | None = None
+) -> Written:
     """Write a request.
 
     Args:
         document: chat completions; numbers may all be floats.
         model: what the provider calls it.
         strict: refuse what would otherwise be left out or changed with a warning.
+        most: tokens of an answer, as the file says it; None = what the family of the model gives.
 
     Raises:
         RequestError: 400; `param` names the field.
     """
     notes = Notes(strict=strict)
     family = family_of(model)
+    if most is not None:
+        family = replace(family, max_tokens=most)
     for name, value in document.items():
         if name not in _READ and not says_nothing(name, value):
             _refuse_old(name)
@@ -116,7 +122,7 @@ def _generation(document: Mapping[str, Any], family: Family, notes: Notes, detai
         **_logprobs(document, read),
     }
     found["thinkingConfig"] = _thinking(
-        document.get("reasoning_effort"), family, found["maxOutputTokens"], notes
+        document.get("reasoning_effort"), family, found["maxOutputTokens"] or family.max_tokens, notes
     )
     return {name: value for name, value in found.items() if value is not None}
 
@@ -137,7 +143,7 @@ class _Numbers:
             _refuse("must be a number", name)
         if not low <= value <= high:
             value = min(max(value, low), high)
-            self._notes.add(name, f"{'lowered' if value == high else 'raised'} to {value:g}")
+            self._notes.add(name, f"{'lowered' if value == high else 'raised'} to {value}")
         return value
 
     def whole(self, name: str, low: int, high: int) -> int | None:

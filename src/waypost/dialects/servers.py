@@ -18,23 +18,23 @@ from waypost.request.chat import Dialect
 
 SERVERS: Final[Mapping[Dialect, ServerForm]] = {
     "anthropic_messages": ServerForm(
-        write_request=lambda document, model, strict: anthropic_request.write_request(
-            document, model, strict=strict
+        write_request=lambda document, model, strict, most: anthropic_request.write_request(
+            document, model, strict=strict, most=most
         ),
         read_response=anthropic_response.read_response,
         stream=anthropic_stream.StreamReader,
         read_error=anthropic_response.read_error,
     ),
     "gemini": ServerForm(
-        write_request=lambda document, model, strict: gemini_request.write_request(
-            document, model, strict=strict
+        write_request=lambda document, model, strict, most: gemini_request.write_request(
+            document, model, strict=strict, most=most
         ),
         read_response=gemini_response.read_response,
         stream=gemini_stream.StreamReader,
         read_error=gemini_errors.read_error,
     ),
     "gemini_embeddings": ServerForm(
-        write_request=lambda document, model, strict: gemini_embeddings.write_request(
+        write_request=lambda document, model, strict, _most: gemini_embeddings.write_request(
             document, model, strict=strict
         ),
         read_response=gemini_embeddings.read_response,

@@ -68,7 +68,7 @@ def _call(provider: Provider, form: Dialect, fields: Mapping[str, Any], model: s
         return
     written = provider.foreign(form)
     if written is not None:
-        said = SERVERS[written].write_request(document, model, False)  # noqa: FBT003 - the door's own order
+        said = SERVERS[written].write_request(document, model, False, None)  # noqa: FBT003 - the door's own order
         yield Call(form, written, provider.base_path + said.path, said.headers, said.body)
 
 

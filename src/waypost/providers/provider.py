@@ -201,6 +201,7 @@ class Endpoint:
 
     Attributes:
         context_window: most tokens of prompt and answer together; None = nobody said.
+        max_output_tokens: most tokens of an answer; None = nobody said.
     """
 
     name: str
@@ -208,6 +209,7 @@ class Endpoint:
     model: str
     description: str = ""
     context_window: int | None = None
+    max_output_tokens: int | None = None
 
     @property
     def zone(self) -> str:

@@ -59,7 +59,7 @@ def reply_for(exchange: Exchange, *, include_usage: bool = True) -> Reply:
 def written(form: ServerForm, exchange: Exchange) -> dict[str, Any]:
     model, is_strict = exchange["model"], exchange.get("strict", False)
     try:
-        found = form.write_request(exchange["ask"], model, is_strict)
+        found = form.write_request(exchange["ask"], model, is_strict, None)
     except RequestError as error:
         return {"refused": error.status, "code": error.code, "param": error.param, "message": str(error)}
     body = {"path": found.path, "body": json.loads(found.body)}

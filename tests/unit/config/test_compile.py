@@ -364,6 +364,7 @@ def test_a_category_may_have_optional_models(tmp_path: Path) -> None:
 
 
 def test_an_endpoint_knows_how_much_it_takes(tmp_path: Path) -> None:
-    text = rules(rule("r")) + "models: {small: {provider: cloud, context_window: 9}}\n"
+    text = rules(rule("r")) + "models: {small: {provider: cloud, context_window: 9, max_output_tokens: 4}}\n"
     endpoints = loads(tmp_path, text).policy.endpoints
     assert (endpoints["small"].context_window, endpoints["outside"].context_window) == (9, None)
+    assert (endpoints["small"].max_output_tokens, endpoints["outside"].max_output_tokens) == (4, None)

@@ -527,6 +527,52 @@ def test_most_tokens() -> None:
     assert write(max_tokens=9.0)["max_tokens"] == 9
 
 
+@pytest.mark.parametrize(
+    ("model", "most", "wanted", "sent"),
+    [
+        ("glm-4.6", 98_304, None, 98_304),  # a table without it gives 8192
+        ("glm-4.6", 98_304, 50_000, 50_000),
+        (MID, 200_000, 150_000, 150_000),
+        (MID, 4_096, None, 4_096),
+        (MID, 4_096, 7, 7),
+        (MID, 4_096, 4_096, 4_096),
+        (MID, 1, None, 1),
+        (MID, None, None, 64_000),
+        (NEW, 10, None, 10),
+    ],
+)
+def test_the_file_knows_better_than_the_table_how_much_a_model_gives(
+    model: str, most: int | None, wanted: int | None, sent: int
+) -> None:
+    document = {"messages": [ASK]} | ({"max_tokens": wanted} if wanted else {})
+    written = write_request(document, model, strict=True, most=most)
+    assert json.loads(written.body)["max_tokens"] == sent
+    assert written.warnings == ()
+
+
+@pytest.mark.parametrize(("model", "most"), [("glm-4.6", 98_304), (MID, 4_096)])
+def test_more_than_the_file_says_is_lowered_and_told(model: str, most: int) -> None:
+    document = {"messages": [ASK], "max_completion_tokens": most + 1}
+    written = write_request(document, model, most=most)
+    assert json.loads(written.body)["max_tokens"] == most
+    assert written.warnings == (f"max_completion_tokens: lowered to {most}, the most the model gives",)
+    with pytest.raises(RequestError) as refused:
+        write_request(document, model, strict=True, most=most)
+    assert refused.value.param == "max_completion_tokens"
+
+
+@pytest.mark.parametrize(
+    ("most", "budget"), [(1_024, None), (1_025, 1_024), (4_096, 2_048), (200_000, 4_096)]
+)
+def test_thinking_stays_below_what_the_file_says(most: int, budget: int | None) -> None:
+    document = {"messages": [ASK], "reasoning_effort": "high"}
+    written = write_request(document, MID, most=most)
+    body = json.loads(written.body)
+    assert body["max_tokens"] == most
+    assert body.get("thinking", {}).get("budget_tokens") == budget
+    assert bool(written.warnings) == (budget is None)
+
+
 @pytest.mark.parametrize("limit", [0, -1, 1.5, "7", True, float("inf")])
 def test_other_limits_are_refused(limit: Any) -> None:
     assert refusal(max_tokens=limit) == "max_tokens"

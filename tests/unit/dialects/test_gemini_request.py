@@ -285,6 +285,38 @@ def test_thoughts_leave_room_for_the_answer(model: str, longest: int, budget: in
     assert found["thinkingConfig"]["thinkingBudget"] == budget
 
 
+@pytest.mark.parametrize(
+    ("model", "most", "wanted", "sent"),
+    [
+        ("gemini-2.0-flash", 1_048_576, 100_000, 100_000),  # the table has 8192
+        ("gemini-2.0-flash", 1_048_576, 1_048_577, 1_048_576),
+        ("gemini-3-flash", 4_096, 5_000, 4_096),
+        ("gemini-3-flash", 4_096, 4_096, 4_096),
+        ("our-own", 100, 101, 100),  # nothing is known of it by its name
+        ("gemini-3-flash", 4_096, None, None),  # no limit is the model's most there
+    ],
+)
+def test_the_file_knows_better_than_the_table_how_much_a_model_gives(
+    model: str, most: int, wanted: int | None, sent: int | None
+) -> None:
+    document = {"messages": USER} | ({"max_tokens": wanted} if wanted else {})
+    written = write_request(document, model, strict=False, most=most)
+    assert json.loads(written.body).get("generationConfig", {}).get("maxOutputTokens") == sent
+    assert written.warnings == (() if wanted == sent else (f"max_tokens: lowered to {most}",))
+
+
+@pytest.mark.parametrize(
+    ("most", "wanted", "budget"),
+    [(4_096, None, 2_048), (4_096, 100_000, 2_048), (4_096, 1_000, 500), (200_000, None, 24_576)],
+)
+def test_thoughts_stay_below_what_the_file_says(most: int, wanted: int | None, budget: int) -> None:
+    document = {"messages": USER, "reasoning_effort": "high", "max_tokens": wanted}
+    written = write_request(document, "gemini-2.5-flash", strict=False, most=most)
+    found = json.loads(written.body)["generationConfig"]["thinkingConfig"]
+    assert found["thinkingBudget"] == budget
+    assert any(note.startswith("reasoning_effort: ") for note in written.warnings) == (budget < 24_576)
+
+
 def test_tools() -> None:
     assert body(tools=[TOOL, OTHER])["tools"] == [
         {

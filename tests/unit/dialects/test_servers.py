@@ -26,11 +26,20 @@ def test_only_dialects_that_are_not_openais_are_translated() -> None:
 @pytest.mark.parametrize("dialect", SERVERS)
 def test_each_writes_a_request_and_refuses_in_strict_mode_what_it_cannot_say(dialect: Dialect) -> None:
     document = document_for(dialect) | {"unheard_of": 1}
-    written = SERVERS[dialect].write_request(document, "some-model", False)
+    written = SERVERS[dialect].write_request(document, "some-model", False, None)
     assert json.loads(written.body)
     assert written.warnings[0].startswith("unheard_of: ")
     with pytest.raises(RequestError, match="unheard_of"):
-        SERVERS[dialect].write_request(document, "some-model", True)
+        SERVERS[dialect].write_request(document, "some-model", True, None)
+
+
+@pytest.mark.parametrize("dialect", SERVERS)
+def test_each_takes_the_most_tokens_that_the_file_says(dialect: Dialect) -> None:
+    is_chat = "embeddings" not in dialect
+    document = document_for(dialect) | ({"max_tokens": 100} if is_chat else {})
+    written = SERVERS[dialect].write_request(document, "some-model", False, 50)
+    assert (b":50" in written.body) == is_chat
+    assert bool(written.warnings) == is_chat
 
 
 @pytest.mark.parametrize("dialect", SERVERS)

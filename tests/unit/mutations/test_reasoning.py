@@ -342,14 +342,14 @@ def test_a_family_with_a_switch_only_passes_the_files_effort_on(kind: ProviderKi
 @pytest.mark.parametrize("effort", ["none", *EFFORTS])
 def test_anthropics_dialect_understands_every_effort(model: str, effort: str) -> None:
     document = {"messages": [{"role": "user", "content": "hi"}], "reasoning_effort": effort}
-    assert SERVERS["anthropic_messages"].write_request(document, model, True).body
+    assert SERVERS["anthropic_messages"].write_request(document, model, True, None).body
 
 
 @pytest.mark.parametrize("model", ["gemini-3-pro", "gemini-2.5-pro", "gemini-2.5-flash", "gemini-2.0-flash"])
 @pytest.mark.parametrize("effort", ["none", *EFFORTS])
 def test_geminis_dialect_understands_every_effort(model: str, effort: str) -> None:
     document = {"messages": [{"role": "user", "content": "hi"}], "reasoning_effort": effort}
-    assert SERVERS["gemini"].write_request(document, model, True).body
+    assert SERVERS["gemini"].write_request(document, model, True, None).body
 
 
 # --- LoRA ------------------------------------------------------------------------------------------------
