@@ -43,6 +43,7 @@ _EXAMPLES: Final = {
 _PORTS: Final = {"http": 80, "https": 443}
 _HOST: Final = re.compile(r"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){0,30}\.?")
 _KEYS: Final = ("api_key", "api_keys", "api_key_file", "api_key_files")
+_SHORT_KEY: Final = 16
 _MAX_KEY: Final = 8192
 """Longest credential, in characters: with room for a token that carries claims."""
 
@@ -211,7 +212,11 @@ class _Reading:
             found |= {Secret(key): None} if key else {}
         for at, name in self._listed("api_key_file", block.api_key_file, block.api_key_files):
             file = self._file(name)
-            self._check_key(file, at)
+            if not file.exists() and _may_be_key(name):
+                message = "there is no such file, and the name is not repeated here: it may be a key"
+                self.findings.error(at, message, "give the path of a file; a key itself is `api_key`")
+            else:
+                self._check_key(file, at)
             found[SecretFile(str(file))] = None
         return tuple(found)
 
@@ -315,6 +320,11 @@ class _Reading:
 
     def _file(self, name: str) -> File:
         return (self.folder / File(name).expanduser()).absolute()
+
+
+def _may_be_key(name: str) -> bool:
+    """Whether somebody wrote the key where its file belongs."""
+    return len(name) >= _SHORT_KEY and not set(name) & set("/.~ ")
 
 
 def is_host(text: str) -> bool:

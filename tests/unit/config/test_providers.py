@@ -420,3 +420,10 @@ def test_any_block_is_a_provider_or_an_error_in_words(
     lines = "".join(f"    {key}: {value}\n" for key, value in ({"kind": kind} | block).items())
     text = f"providers:\n  p:\n{lines}"
     assert all(p.message for p in problems(tmp_path, text))
+
+
+def test_a_key_where_its_file_belongs_is_not_repeated(tmp_path: Path) -> None:
+    ((place, message, remedy),) = wrong(tmp_path, "{kind: openai, api_key_file: sk-CANARY-0123456789}")
+    assert place == "api_key_file"
+    assert "CANARY" not in message + remedy
+    assert "`api_key`" in remedy
