@@ -11,7 +11,7 @@ from typing import Any, Final, cast, get_args
 
 from waypost.dialects import digits
 from waypost.dialects.foreign import mapping
-from waypost.dialects.openai_plain import plain_request
+from waypost.dialects.openai_plain import fitted, plain_request
 from waypost.dialects.servers import SERVERS
 from waypost.dialects.spans import replace_model
 from waypost.dialects.splice import splice
@@ -43,12 +43,14 @@ class Form:
         mixed: the neutral form, made of another client's: it may hold what OpenAI has no word for.
         strict: what a provider cannot be told is refused, not left out.
         native: it may name what only a provider keeps, so that what is not found may be that.
+        fitted: OpenAI's own models refuse something of it; the client did not name them, so it is taken out.
     """
 
     dialect: Dialect
     mixed: bool = False
     strict: bool = False
     native: bool = False
+    fitted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,8 @@ class Attempt:
     @property
     def needs_body(self) -> bool:
         """Whether the body is another one than the router filter left: that holds the first model's name."""
-        return self.number > 1 or self.written is not None or self.form.mixed or self.target.says_more
+        is_other = self.number > 1 or self.written is not None or self.target.says_more
+        return is_other or self.form.mixed or (self.form.fitted and self._is_exact)
 
     @property
     def spoken(self) -> Dialect:
@@ -137,7 +140,10 @@ class Attempt:
         """
         if self.written is None:
             edited = self._edited(left)
-            exact = self.target.model if self.target.endpoint.provider.is_exact else None
+            exact = self.target.model if self._is_exact else None
+            if self.form.fitted and exact is not None:
+                body, warnings = fitted(edited, exact)
+                return Sent(body, warnings=warnings)
             return Sent(plain_request(edited, exact) if self.form.mixed else edited)
         document = _document(splice(left, self._edits(left)))
         endpoint = self.target.endpoint
@@ -149,6 +155,10 @@ class Attempt:
             path = provider.path(self.written, self.target.model)
         return Sent(made.body, ((":path", path), *made.headers), made.warnings)
 
+    @property
+    def _is_exact(self) -> bool:
+        return self.target.endpoint.provider.is_exact
+
     def _edited(self, left: bytes) -> bytes:
         if not self.target.says_more or self.form.dialect not in _EDITED:
             return replace_model(left, self.target.model)
@@ -158,9 +168,12 @@ class Attempt:
         return self.target.edits(read(left)) if self.target.says_more else ()
 
 
-def form_id(revision: str, dialect: Dialect, *, mixed: bool = False, native: bool = False) -> str:
+def form_id(
+    revision: str, dialect: Dialect, *, mixed: bool = False, native: bool = False, fitted: bool = False
+) -> str:
     """Opaque value of the header `FORM`; as telling as a hop id."""
-    return hop_id(revision, f"form\0{dialect}{'+' if mixed else ''}{'!' if native else ''}")
+    flags = f"{'+' if mixed else ''}{'!' if native else ''}{'~' if fitted else ''}"
+    return hop_id(revision, f"form\0{dialect}{flags}")
 
 
 def hops_of(policies: Sequence[Policy]) -> Hops:
@@ -183,6 +196,8 @@ def _forms(policy: Policy) -> Iterator[tuple[str, Form]]:
         yield form_id(policy.revision, dialect, native=True), native
     mixed = Form("openai_chat", mixed=True, strict=policy.strict)
     yield form_id(policy.revision, "openai_chat", mixed=True), mixed
+    own = Form("openai_chat", strict=policy.strict, fitted=True)
+    yield form_id(policy.revision, "openai_chat", fitted=True), own
 
 
 def attempt(hops: Hops, cluster: str, headers: Mapping[str, str]) -> Attempt:

@@ -19,6 +19,7 @@ from waypost.mutations.shape import Shaped
 from waypost.mutations.target import Target
 from waypost.policy import Policy
 from waypost.providers.chain import expanded
+from waypost.providers.provider import Endpoint
 from waypost.request.chat import ChatRequest, Dialect
 
 _MARKS: Final = (signatures.MARK.encode(), b'"thinking_blocks"')
@@ -45,6 +46,7 @@ class Leaving:
         chain: all candidates in order, with those that cannot be sent it.
         mixed: the neutral form may hold what OpenAI has no word for.
         native: it may name what only a provider keeps, such as an earlier answer.
+        fitted: one of OpenAI's own models, which the client did not name, refuses something of it.
     """
 
     form: Dialect
@@ -54,6 +56,7 @@ class Leaving:
     chain: tuple[Target, ...]
     mixed: bool = False
     native: bool = False
+    fitted: bool = False
 
     def spoken(self, target: Target) -> Dialect:
         """The form in which a target is asked, and answers."""
@@ -98,7 +101,8 @@ def _neutral(policy: Policy, request: ChatRequest, targets: Sequence[Target], sh
     form: Dialect = "openai_embeddings" if request.dialect == "openai_embeddings" else "openai_chat"
     body = shaped.body or request.original
     mixed = request.sent is not None or _is_mixed(body, targets)
-    reading = _Reading(body, form, strict=policy.strict, mixed=mixed)
+    asked = None if request.model in policy.auto_names else policy.named(request.model)
+    reading = _Reading(body, form, asked[0] if asked else None, strict=policy.strict, mixed=mixed)
     dropped: dict[str, tuple[str, ...]] = {}
     kept: list[Target] = []
     refused: list[RequestError] = []
@@ -115,15 +119,23 @@ def _neutral(policy: Policy, request: ChatRequest, targets: Sequence[Target], sh
     named = _named(body, request.model, kept[0].model)
     if named is None and (body is not request.original or request.sent is not None):
         named = body
-    return Leaving(form, named, expanded(kept), dropped, tuple(targets), mixed)
+    return Leaving(form, named, expanded(kept), dropped, tuple(targets), mixed, fitted=reading.edits)
 
 
 class _Reading:
-    """A neutral body, parsed at most once for all who are sent it in another form."""
+    """A neutral body, parsed at most once for all who are sent it in another form.
 
-    def __init__(self, body: bytes, form: Dialect, *, strict: bool, mixed: bool) -> None:
+    Attributes:
+        edits: somebody who speaks its form is sent it edited.
+    """
+
+    def __init__(
+        self, body: bytes, form: Dialect, asked: Endpoint | None, *, strict: bool, mixed: bool
+    ) -> None:
+        self.edits = False
         self._body = body
         self._form: Dialect = form
+        self._asked = asked  # by its name, so that it gets what the client wrote for it
         self._strict = strict
         self._mixed = mixed
         self._document: Mapping[str, Any] | None = None
@@ -138,16 +150,25 @@ class _Reading:
         if provider.speaks(self._form):
             if self._mixed and _ADDRESS in self._body:
                 openai_plain.write_request(self._read())
-            exact = self._mixed and provider.is_exact
-            if not exact:
+            if not provider.is_exact:
                 return ()
-            return openai_plain.exactly(self._read(), target.model, strict=self._strict)[1]
+            if self._mixed:
+                return openai_plain.exactly(self._read(), target.model, strict=self._strict)[1]
+            return self._fit(target)
         foreign = provider.foreign(self._form)
         if foreign is None:
             message = f"Model {target.endpoint.name!r} cannot serve this kind of request."
             raise RequestError(message, 400, "unsupported_operation", "model")
         most = target.endpoint.max_output_tokens
         return SERVERS[foreign].write_request(self._read(), target.model, self._strict, most).warnings
+
+    def _fit(self, target: Target) -> tuple[str, ...]:
+        if self._form != "openai_chat" or target.endpoint == self._asked:
+            return ()
+        body = splice(self._body, target.edits(self._read())) if target.says_more else self._body
+        made, notes = openai_plain.fitted(body, target.model, strict=self._strict)
+        self.edits = self.edits or made is not body
+        return notes
 
     def _read(self) -> Mapping[str, Any]:
         if self._document is None:

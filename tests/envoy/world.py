@@ -53,7 +53,7 @@ ACCOUNTS = {
 WIRE_NAMES = {
     "in1": "i",
     "in2": "vendor/in2-a-long-model-name-with-a-suffix:2026-01-01",
-    "out1": "o1-mini",
+    "out1": "m1-mini",
     "out2": "o2",
     "out3": 'name-"quoted"-ü',
     "indead": "x",

@@ -263,6 +263,44 @@ def test_a_body_of_another_client_is_made_plain_for_openai() -> None:
     assert kept.form == Form("openai_chat", mixed=True)
 
 
+FITTED = form_id("test", "openai_chat", fitted=True)
+
+
+@pytest.mark.parametrize("kind", ["openai", "azure_openai"])
+def test_a_body_that_openai_would_refuse_is_fitted_in_place(kind: str) -> None:
+    planned = plan(1, form=FITTED, a=replace(at(A, kind=kind), model="gpt-5"))
+    assert planned.needs_body
+    assert planned.written is None
+    odd = CHAT[:-1] + b' , "temperature":5E-1,  "max_tokens": 7,"x":1E5}'
+    sent = planned.body(odd)
+    assert sent.body == CHAT.replace(b'"a"', b'"gpt-5"')[:-1] + b',"x":1E5,"max_completion_tokens":7}'
+    assert [note.partition(":")[0] for note in sent.warnings] == ["temperature", "max_tokens"]
+    # Unless the form says so it is the client's affair.
+    assert plan(1, a=planned.target).body(odd).body == odd.replace(b'"a"', b'"gpt-5"')
+
+
+def test_only_openais_own_models_are_fitted_for() -> None:
+    odd = CHAT[:-1] + b', "temperature": 0.5}'
+    theirs = plan(1, form=FITTED, a=replace(at(A, kind="vllm"), model="gpt-5"))
+    assert not theirs.needs_body
+    assert theirs.body(odd).body == odd.replace(b'"a"', b'"gpt-5"')
+    taken = plan(1, form=FITTED, a=replace(at(A, kind="openai"), model="gpt-4o"))
+    assert taken.body(odd).body == odd.replace(b'"a"', b'"gpt-4o"')
+    foreign_one = plan(1, form=FITTED, a=foreign("anthropic"))
+    assert json.loads(foreign_one.body(odd).body)["temperature"] == 0.5
+
+
+def test_an_effort_of_the_files_counts_for_what_is_fitted() -> None:
+    thinks = target(
+        replace(at(A, kind="openai"), model="gpt-5.2"),
+        Use(use_reasoning=True, effort="high"),
+        FAMILIES["gpt"],
+    )
+    sent = json.loads(plan(1, form=FITTED, a=thinks).body(CHAT[:-1] + b', "temperature": 0.5}').body)
+    assert "temperature" not in sent
+    assert sent["reasoning_effort"] == "high"
+
+
 def test_a_target_that_is_told_to_think_says_so_in_every_form() -> None:
     use = Use(use_reasoning=True, effort="high")
     claude = target(foreign("anthropic"), use, FAMILIES["claude"])
@@ -287,6 +325,7 @@ def test_hops_of_names_every_endpoint_and_form() -> None:
     assert KNOWN.targets == {hop_id("test", e.name): target(e, Use(), None) for e in (A, B)}
     assert KNOWN.forms[form_id("test", "openai_chat")] == Form("openai_chat")
     assert KNOWN.forms[form_id("test", "openai_chat", mixed=True)] == Form("openai_chat", mixed=True)
+    assert KNOWN.forms[FITTED] == Form("openai_chat", fitted=True)
     assert KNOWN.headers == CREDENTIALS
 
 
@@ -303,8 +342,11 @@ def test_hops_of_several_revisions_stand_side_by_side() -> None:
 
 def test_a_form_id_tells_a_provider_nothing() -> None:
     ids = {
-        form_id("9f2c", form, mixed=mixed) for form in ("openai_chat", "gemini") for mixed in (False, True)
-    }  # type: ignore[arg-type]
-    assert len(ids) == 4
+        form_id("9f2c", form, mixed=mixed, fitted=fitted)  # type: ignore[arg-type]
+        for form in ("openai_chat", "gemini")
+        for mixed in (False, True)
+        for fitted in (False, True)
+    }
+    assert len(ids) == 8
     assert not ids & Hops({}, {}).forms.keys()
     assert all(len(each) == 20 and set(each) <= set("0123456789abcdef") for each in ids)

@@ -9,6 +9,7 @@ import pytest
 from waypost.dialects.reading import read_request
 from waypost.errors import RequestError
 from waypost.leaving import Leaving, leave
+from waypost.mutations.reasoning import FAMILIES
 from waypost.mutations.shape import UNSHAPED, Shaped
 from waypost.mutations.target import Target, Use, target
 from waypost.policy import Policy
@@ -26,6 +27,14 @@ def at(kind: ProviderKind, name: str = "", **fields: Any) -> Target:
 
 HI = [{"role": "user", "content": "Hi"}]
 OPENAI, CLAUDE, GEMINI = at("openai"), at("anthropic"), at("gemini")
+
+
+def wired(to: Target, model: str) -> Target:
+    """The same provider's model of another name."""
+    return target(replace(to.endpoint, model=model), Use(), None)
+
+
+THINKER = wired(at("openai", "thinker"), "gpt-5")
 
 
 def chat(**fields: Any) -> ChatRequest:
@@ -187,6 +196,64 @@ class TestNeutralForm:
     def test_thoughts_are_taken_out_for_openai_itself(self, kind: ProviderKind) -> None:
         talk = [*HI, {"role": "assistant", "content": "Ho", "reasoning_content": "Hm"}]
         assert left(read("openai_chat", messages=talk), at(kind)).mixed is (kind == "openai")
+
+    def test_a_model_of_openai_is_not_told_what_it_refuses_of_its_own_form(self) -> None:
+        request = chat(temperature=0.5, max_tokens=9)
+        found = left(request, OPENAI, THINKER, CLAUDE)
+        assert (found.form, found.mixed, found.fitted) == ("openai_chat", False, True)
+        assert found.body == request.original.replace(b'"auto"', b'"openai-model"')
+        assert found.dropped[THINKER.key] == (
+            "temperature: not sent, the model does not take it",
+            "max_tokens: sent as max_completion_tokens",
+        )
+        assert found.dropped[OPENAI.key] == ()
+
+    @pytest.mark.parametrize(
+        ("fields", "to"),
+        [
+            ({"temperature": 1, "max_completion_tokens": 9}, "gpt-5"),
+            ({"temperature": 0.5, "max_tokens": 9}, "gpt-4o"),
+            ({"temperature": 0.5, "max_tokens": 9, "stop": "x"}, "our-deployment"),
+        ],
+    )
+    def test_what_it_takes_is_left_alone(self, fields: dict[str, Any], to: str) -> None:
+        found = left(chat(**fields), wired(OPENAI, to))
+        assert not found.fitted
+        assert list(found.dropped.values()) == [()]
+
+    def test_another_server_of_openais_form_is_told_all(self) -> None:
+        found = left(chat(temperature=0.5), wired(at("vllm"), "gpt-5"))
+        assert (found.fitted, list(found.dropped.values())) == (False, [()])
+
+    def test_who_names_a_model_says_what_it_is_told(self) -> None:
+        policy = replace(POLICY, endpoints={"openai": THINKER.endpoint})
+        request = replace(chat(temperature=0.5), model="openai")
+        found = left(request, THINKER, policy=policy)
+        assert (found.fitted, found.dropped) == (False, {THINKER.key: ()})
+        # Where a rule sends it to somebody else, the client did not name that one.
+        other = wired(at("azure_openai"), "gpt-5")
+        assert left(request, other, policy=policy).fitted
+
+    def test_strictly_a_model_that_would_refuse_it_is_left_out(self) -> None:
+        strict = replace(POLICY, strict=True)
+        found = left(chat(temperature=0.5), THINKER, OPENAI, policy=strict)
+        assert (found.targets, found.fitted) == ((OPENAI,), False)
+        with pytest.raises(RequestError) as caught:
+            left(chat(temperature=0.5), THINKER, policy=strict)
+        assert (caught.value.status, caught.value.param) == (400, "temperature")
+        assert left(chat(max_tokens=9), THINKER, policy=strict).fitted
+
+    def test_what_the_file_adds_counts_too(self) -> None:
+        """A model that samples only while it does not think, told to think by the file."""
+        later = wired(OPENAI, "gpt-5.2")
+        assert not left(chat(temperature=0.5), later).fitted
+        thinks = target(later.endpoint, Use(use_reasoning=True, effort="high"), FAMILIES["gpt"])
+        found = left(chat(temperature=0.5), thinks)
+        assert found.fitted
+        assert found.dropped[thinks.key] == ("temperature: not sent, the model does not take it",)
+
+    def test_only_chats_are_fitted(self) -> None:
+        assert not left(read("openai_embeddings", input="Hi", top_k=7), OPENAI).fitted
 
     def test_who_is_worth_trying_again_comes_again(self) -> None:
         again = at("openai", "twice", retries=1)

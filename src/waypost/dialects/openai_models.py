@@ -23,11 +23,13 @@ class Family:
         samples: takes `temperature`, `top_p`, penalties, `logit_bias` and `logprobs`; `unthinking` = as long
             as it is not told to think.
         stops: takes `stop`.
+        old_limit: takes `max_tokens`; others want `max_completion_tokens` in its place.
     """
 
     thinks: bool = True
     samples: Samples = "always"
     stops: bool = True
+    old_limit: bool = True
 
 
 def family_of(model: str) -> Family:
@@ -36,5 +38,5 @@ def family_of(model: str) -> Family:
     if _PLAIN.match(name):
         return Family(thinks=False)
     if _THINKING.match(name):
-        return Family(samples="never", stops=False)
-    return Family(samples="unthinking", stops=False) if _LATER.match(name) else Family()
+        return Family(samples="never", stops=False, old_limit=False)
+    return Family(samples="unthinking", stops=False, old_limit=False) if _LATER.match(name) else Family()

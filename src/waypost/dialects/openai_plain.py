@@ -4,17 +4,22 @@ Clients of other forms bring it, and clients that send back what another provide
 their signatures, marks for caching, failed calls and pictures in results. What means something to the model
 stays, in words that are known everywhere.
 
+Also, what a model of OpenAI's own refuses: of such requests, and of a client's own that were routed to it.
+
 Rule 1: a request that has none of it stays as it is, byte for byte.
 """
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, Final
 
 from waypost.dialects import digits, signatures
 from waypost.dialects.anthropic_content import invalid
 from waypost.dialects.foreign import Notes, encode, mapping, says_nothing, sequence
 from waypost.dialects.openai_models import Family, family_of
+from waypost.dialects.spans import top_level
+from waypost.dialects.splice import Drop, Put, splice
 from waypost.errors import RequestError
 
 _OTHERS: Final = (
@@ -35,6 +40,8 @@ _SAMPLING: Final = (
 _ANYWAY: Final = (("temperature", 1), ("top_p", 1))
 _UNTHINKING: Final = (None, "none")
 _UNKNOWN: Final = "not sent, the model does not take it"
+_LIMIT: Final = "max_completion_tokens"
+_EFFORT: Final = "reasoning_effort"
 _MEDIA: Final = (b'"image_url"', b'"file"', b'"input_audio"')
 
 
@@ -49,7 +56,7 @@ def plain_request(body: bytes, model: str | None = None) -> bytes:
         RequestError: 400; it holds a file that only its address is known of.
     """
     has_results = b'"tool"' in body and any(kind in body for kind in _MEDIA)
-    has_more = model is not None and any(b'"%b"' % name.encode() in body for name in _told(family_of(model)))
+    has_more = model is not None and _scan(family_of(model)).search(body) is not None
     if not (has_results or has_more or signatures.MARK.encode() in body or _MARKS.search(body)):
         return body
     try:
@@ -58,7 +65,38 @@ def plain_request(body: bytes, model: str | None = None) -> bytes:
             return body
         return write_request(document if model is None else exactly(document, model)[0])
     except ValueError as error:
-        raise RequestError("The request body is no JSON that can be read.", 400, "invalid_json") from error
+        raise _unreadable() from error
+
+
+def fitted(body: bytes, model: str, *, strict: bool = False) -> tuple[bytes, tuple[str, ...]]:
+    """A client's own body as a model of OpenAI's own takes it, edited in place, and what is not told.
+
+    Args:
+        body: of OpenAI's form; the same object comes back where there is nothing to edit.
+        model: at OpenAI.
+        strict: refuse what cannot be told.
+
+    Raises:
+        RequestError: 400; it cannot be read, or, in strict mode, something is not told.
+    """
+    family = family_of(model)
+    if not _scan(family).search(body):
+        return body, ()
+    names = {_EFFORT, _LIMIT, *_told(family)}
+    notes = Notes(strict=strict)
+    try:
+        document = {
+            name: digits.loads(body[start:end]) for name, start, end in top_level(body) if name in names
+        }
+        changes = _changes(document, family, notes)
+        edits = [Drop((n,)) if value is None else Put((n,), value) for n, value in changes.items()]
+        return splice(body, edits), notes.all()
+    except ValueError as error:
+        raise _unreadable() from error
+
+
+def _unreadable() -> RequestError:
+    return RequestError("The request body is no JSON that can be read.", 400, "invalid_json")
 
 
 def exactly(
@@ -78,22 +116,40 @@ def exactly(
         if isinstance(name, str) and len(name) > MAX_NAME:
             where = f"tools[{n}].function.name"
             invalid(f"`{where}` has more than {MAX_NAME} characters, which OpenAI does not take.", where)
-    taken = dict(document)
-    if taken.pop("top_k", None) is not None:
+    changes = _changes(document, family, notes)
+    gone = {name for name, value in changes.items() if value is None}
+    return {name: value for name, value in {**document, **changes}.items() if name not in gone}, notes.all()
+
+
+def _changes(document: Mapping[str, Any], family: Family, notes: Notes) -> dict[str, Any]:
+    """Parameters with other values; None = it goes."""
+    changes: dict[str, Any] = {}
+    if document.get("top_k") is not None:
+        changes["top_k"] = None
         notes.add("top_k", "not sent, the API has no such parameter")
     stops = sequence(document.get("stop"))
     if family.stops and stops is not None and len(stops) > MAX_STOPS:
-        taken["stop"] = stops[:MAX_STOPS]
+        changes["stop"] = stops[:MAX_STOPS]
         notes.add("stop", f"the first {MAX_STOPS} are sent")
-    thinks = document.get("reasoning_effort") not in _UNTHINKING
-    if not family.thinks and taken.pop("reasoning_effort", None) is not None and thinks:
-        notes.tell("reasoning_effort", _UNKNOWN)
+    effort = document.get(_EFFORT)
+    thinks = effort not in _UNTHINKING
+    if not family.thinks and effort is not None:
+        changes[_EFFORT] = None
+        if thinks:
+            notes.tell(_EFFORT, _UNKNOWN)
     for name in _refused(family, thinks=thinks):
         value = document.get(name)
         if not says_nothing(name, value) and (name, value) not in _ANYWAY:
-            del taken[name]
+            changes[name] = None
             notes.add(name, _UNKNOWN)
-    return taken, notes.all()
+    if not family.old_limit and (limit := document.get("max_tokens")) is not None:
+        changes["max_tokens"] = None
+        if document.get(_LIMIT) is None:
+            changes[_LIMIT] = limit
+            notes.tell("max_tokens", f"sent as {_LIMIT}")
+        else:
+            notes.add("max_tokens", f"not sent, {_LIMIT} is")
+    return changes
 
 
 def _refused(family: Family, *, thinks: bool) -> Iterator[str]:
@@ -108,8 +164,16 @@ def _told(family: Family) -> Iterator[str]:
     """Parameters that may have to go, or to change."""
     yield from ("top_k", "stop")
     if not family.thinks:
-        yield "reasoning_effort"
+        yield _EFFORT
+    if not family.old_limit:
+        yield "max_tokens"
     yield from _refused(family, thinks=True)
+
+
+@cache
+def _scan(family: Family) -> re.Pattern[bytes]:
+    """Finds the names of these in one pass; there are few families."""
+    return re.compile(rb'"(?:%b)"' % "|".join(dict.fromkeys(_told(family))).encode())
 
 
 def write_request(document: Mapping[str, Any]) -> bytes:

@@ -5,8 +5,8 @@ import pytest
 from waypost.dialects.openai_models import Family, family_of
 
 PLAIN = Family(thinks=False)
-THINKING = Family(samples="never", stops=False)
-LATER = Family(samples="unthinking", stops=False)
+THINKING = Family(samples="never", stops=False, old_limit=False)
+LATER = Family(samples="unthinking", stops=False, old_limit=False)
 
 
 @pytest.mark.parametrize(

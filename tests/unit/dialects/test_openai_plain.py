@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from waypost.dialects.openai_plain import exactly, plain_request, write_request
+from waypost.dialects.openai_plain import exactly, fitted, plain_request, write_request
 from waypost.dialects.signatures import hide
 from waypost.errors import RequestError
 
@@ -210,6 +210,103 @@ def test_a_model_of_openai_is_not_told_what_it_refuses(
     assert told == {name: value for name, value in document.items() if name not in gone}
     assert notes == tuple(f"{name}: not sent, the model does not take it" for name in gone)
     assert json.loads(plain_request(json.dumps(document).encode(), model)) == told
+    body, notes_in_place = fitted(json.dumps(document).encode(), model)
+    assert (json.loads(body), notes_in_place) == (told, notes)
+
+
+LIMITS: list[tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]] = [
+    (
+        {"max_tokens": 7},
+        {"max_completion_tokens": 7},
+        ("max_tokens: sent as max_completion_tokens",),
+    ),
+    (
+        {"max_tokens": 7, "max_completion_tokens": None},
+        {"max_completion_tokens": 7},
+        ("max_tokens: sent as max_completion_tokens",),
+    ),
+    (
+        {"max_tokens": 7, "max_completion_tokens": 8},
+        {"max_completion_tokens": 8},
+        ("max_tokens: not sent, max_completion_tokens is",),
+    ),
+    ({"max_tokens": None}, {"max_tokens": None}, ()),
+    ({"max_completion_tokens": 8}, {"max_completion_tokens": 8}, ()),
+    ({"max_tokens": "7"}, {"max_completion_tokens": "7"}, ("max_tokens: sent as max_completion_tokens",)),
+]
+
+
+@pytest.mark.parametrize(("asked", "left", "told"), LIMITS)
+@pytest.mark.parametrize("model", ["gpt-5-mini", "o3", "gpt-5.2"])
+def test_a_limit_has_its_newer_name_where_the_model_wants_it(
+    model: str, asked: dict[str, Any], left: dict[str, Any], told: tuple[str, ...]
+) -> None:
+    assert exactly(asked, model) == (left, told)
+    body, notes = fitted(json.dumps(asked).encode(), model)
+    assert (json.loads(body), notes) == (left, told)
+    for old in ("gpt-4o", "our-deployment"):
+        assert exactly(asked, old) == (asked, ())
+
+
+def test_strictly_another_name_is_no_loss_and_a_second_limit_is() -> None:
+    assert fitted(b'{"max_tokens":7}', "o3", strict=True)[0] == b'{"max_completion_tokens":7}'
+    with pytest.raises(RequestError) as refused:
+        fitted(b'{"max_tokens":7,"max_completion_tokens":8}', "o3", strict=True)
+    assert (refused.value.status, refused.value.param) == (400, "max_tokens")
+    with pytest.raises(RequestError, match="temperature"):
+        fitted(b'{"temperature":0.5}', "o3", strict=True)
+
+
+def test_a_body_is_fitted_in_its_own_bytes() -> None:
+    body = (
+        b'{ "temperature" : 0.50,\n "x": [1E5,  "\\u00e9"], "max_tokens":64 ,'
+        b' "top_p":1.0, "messages": [{"role":"user", "content":"a \\/ b"}] }'
+    )
+    assert fitted(body, "gpt-5")[0] == (
+        b'{ "x": [1E5,  "\\u00e9"] , "top_p":1.0, "messages": [{"role":"user", "content":"a \\/ b"}]'
+        b',"max_completion_tokens":64 }'
+    )
+    assert fitted(b'{"stop":["a", "b","c","d" ,"e"], "n" : 1}', "gpt-4o") == (
+        b'{"stop":["a","b","c","d"], "n" : 1}',
+        ("stop: the first 4 are sent",),
+    )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"messages":[], "max_completion_tokens":7, "seed":1}',
+        b'{"temperature": 1.0, "top_p":1, "stop":null, "logprobs" : false}',
+        b'{"tools":[{"function":{"parameters":{"properties":{"temperature":{},"stop":{}}}}}]}',
+        json.dumps({"messages": [{"content": 'the "temperature" and "max_tokens"'}]}).encode(),
+        b"",
+        b"no json",
+    ],
+)
+@pytest.mark.parametrize("model", ["gpt-5", "gpt-5.2", "gpt-4o", "our-deployment"])
+def test_a_body_of_which_a_model_takes_all_is_the_same_object(body: bytes, model: str) -> None:
+    made, notes = fitted(body, model)
+    assert made is body
+    assert notes == ()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'"temperature"',
+        b'["temperature"]',
+        b'{"temperature": 0.5',
+        b'{"temperature": nonsense}',
+        b'{"temperature": 0.5, "temperature": 0.6}',
+        b'{"max_tokens": 1e999}',
+        b'{"stop":' + b"[" * 40_000 + b"]" * 40_000 + b"}",
+        b'{"temperature":"\xff"}',
+    ],
+)
+def test_a_body_that_cannot_be_fitted_is_refused(body: bytes) -> None:
+    with pytest.raises(RequestError) as refused:
+        fitted(body, "gpt-5")
+    assert refused.value.status == 400
 
 
 def test_an_effort_of_none_is_taken_from_who_cannot_think_without_a_word() -> None:
