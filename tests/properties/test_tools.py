@@ -68,7 +68,8 @@ def test_what_leaves(given_: ToolSettings, body: dict[str, Any], random: Any, *,
         assert all(given_.permits(tool.name) for tool in offer.tools)
         return
     texts = open_.examples.texts if open_.examples else ()
-    chosen = choose(open_, [random.uniform(-1, 1) for _ in texts] if works else None)
+    compared = works and open_.examples is not None
+    chosen = choose(open_, [random.uniform(-1, 1) for _ in texts] if compared else None)
     left = parse(splice(request.original, chosen.edits))
     after = offered(left)
     # Policy first.

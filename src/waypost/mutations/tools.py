@@ -21,7 +21,7 @@ from waypost.configurable import configurable
 from waypost.dialects.spans import top_level
 from waypost.dialects.splice import Drop, Edit, Insert, Put
 from waypost.mutations.ranking import Words, best, rank, terms
-from waypost.request.chat import ChatRequest
+from waypost.request.chat import ChatRequest, Dialect
 from waypost.signals.base import Examples
 
 LEAST: Final = 3
@@ -243,6 +243,10 @@ class Chosen:
 # --- before the encoder -----------------------------------------------------------------------------------
 
 
+_WITHOUT: Final[frozenset[Dialect]] = frozenset({"openai_embeddings", "openai_completions"})
+"""Forms that know no tools."""
+
+
 def wanted(
     settings: ToolSettings, request: ChatRequest, query: str, catalogue: Catalogue | None = None
 ) -> Wanted | None:
@@ -254,7 +258,7 @@ def wanted(
         query: what the request is about; the text that `examples` will be compared with.
         catalogue: that of `settings`, for `add`.
     """
-    if request.dialect != "openai_chat" or settings == _NOTHING:
+    if request.dialect in _WITHOUT or settings == _NOTHING:
         return None
     offer = offered(request)
     if _acts(settings, offer):

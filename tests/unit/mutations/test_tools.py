@@ -1,5 +1,6 @@
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -454,3 +455,21 @@ def test_long_requests_are_read_at_both_ends() -> None:
     assert isinstance(open_, Wanted)
     assert len(open_.query) < 40_000
     assert whys(choose(open_, [0.5] * 5 + [0.0]))["last"] == "named"
+
+
+@pytest.mark.parametrize(
+    ("dialect", "chooses"),
+    [
+        ("openai_chat", True),
+        ("anthropic_messages", True),
+        ("openai_responses", True),
+        ("openai_completions", False),
+        ("openai_embeddings", False),
+    ],
+)
+def test_tools_of_every_form_that_has_some(dialect: Any, *, chooses: bool) -> None:
+    tool = {"type": "function", "function": {"name": "banned", "parameters": {}}}
+    body = {"model": "auto", "messages": [{"role": "user", "content": "Hi"}], "tools": [tool]}
+    request = replace(parse(json.dumps(body).encode()), dialect=dialect)
+    found = wanted(ToolSettings(mode="filter", block=("banned",)), request, "Hi")
+    assert (found is not None) is chooses
