@@ -36,6 +36,7 @@ from waypost.observe.audit import AuditLog
 from waypost.policy import Policy
 from waypost.providers.chain import hop_id
 from waypost.runtime import Policies
+from waypost.transport.breakers import Breakers
 from waypost.transport.exchange import Exchange
 from waypost.transport.fronts.h2_frames import (
     ACK,
@@ -374,6 +375,7 @@ async def shared(config: Path, said: Script, total: int) -> float:
     policies = Policies(loaded.policy)
     audit = AuditLog.open(loaded.settings.audit, config.parent / "shared", revision=loaded.policy.revision)
     keys = Keys(time.monotonic)
+    breakers = Breakers(time.monotonic)
     routing = Routing(policies.current, audit, lambda: 0.0, keys=keys)
 
     kinds: set[str | None] = set()
@@ -389,7 +391,7 @@ async def shared(config: Path, said: Script, total: int) -> float:
         request = Exchange(Router(routing), nowhere)
         await request.receive(said.router[0])
         await request.receive(said.router[1])
-        attempt = Exchange(Upstream(policies.hops, keys, lambda: 0.0), nowhere)
+        attempt = Exchange(Upstream(policies.hops, keys, breakers, lambda: 0.0), nowhere)
         await attempt.receive(said.upstream)
         await attempt.closed()
         await request.receive(said.router[2])
