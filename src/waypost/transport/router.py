@@ -56,6 +56,9 @@ log: Final = logging.getLogger(__name__)
 LARGE_BYTES: Final = 256 * 1024
 """Bodies above it are read in a thread: parsing and searching 1 MB takes about 10 ms of ordinary text."""
 
+SMALL_BYTES: Final = 16 * 1024
+"""Requests up to here may stay in memory while they are answered; taking them apart costs more."""
+
 _PASSED_ON: Final = frozenset(
     {"accept", "content-type", "content-length", "traceparent", "user-agent"}
     | {"x-request-id", "x-forwarded-proto", "host", "transfer-encoding"}
@@ -478,6 +481,8 @@ class Sent:
     def of(cls, request: ChatRequest, outcome: Forward, at: float) -> "Sent":
         """Without what nobody reads any more: an answer may take minutes, and a request be large."""
         wishes = Wishes(wants_usage(request), wants_json(request), wants_base64(request))
+        if len(request.original) <= SMALL_BYTES:
+            return cls(request, outcome, at, wishes)
         light = replace(request, original=b"", messages=(), fields=(), memo={})
         shaped, leaving = replace(outcome.shaped, body=None), replace(outcome.leaving, body=None)
         return cls(light, replace(outcome, shaped=shaped, leaving=leaving), at, wishes)

@@ -1,6 +1,7 @@
 """The router role: one request from its headers to the headers of its answer."""
 
 import asyncio
+import gc
 import json
 import logging
 import threading
@@ -45,7 +46,7 @@ from waypost.testing import policies
 from waypost.testing.policies import route_to
 from waypost.testing.signals import YES, Contains, FakeEncoder, Fixed
 from waypost.transport.driver import Ports
-from waypost.transport.router import LARGE_BYTES, Router, Routing
+from waypost.transport.router import LARGE_BYTES, SMALL_BYTES, Router, Routing, Sent
 from waypost.transport.wire_pb2 import ProcessingMode, ProcessingRequest, ProcessingResponse
 
 ZONES = {"a": "external", "b": "external", "in/1": "internal"}
@@ -894,3 +895,16 @@ def test_a_request_that_is_not_sent_is_counted_at_once(text: str, rule: str, kin
     talk.close()
     labels = {"decision": rule, "model": "none", "status_class": kind}
     assert talk.routing.metrics.registry.get_sample_value("waypost_requests_total", labels) == 1
+
+
+@pytest.mark.parametrize(("size", "kept"), [(10, True), (SMALL_BYTES, False)])
+def test_a_large_request_is_not_kept_while_it_is_answered(size: int, *, kept: bool) -> None:
+    talk = Talk()
+    talk.hear(request_headers())
+    talk.hear(request_body(chat("both " + "x" * size)))
+    held = gc.get_referents(talk.router)
+    sent = next(each for each in held if isinstance(each, Sent))
+    assert bool(sent.request.messages) is kept
+    assert (sent.outcome.leaving.body is not None) is kept
+    talk.hear(response_headers())
+    assert talk.hear(response_body(b'{"choices": []}')).WhichOneof("response") == "response_body"
