@@ -24,7 +24,7 @@ COLOURS: Final = {"ok": "green", "warn": "yellow", "fail": "red"}
 @click.option(
     "--providers",
     is_flag=True,
-    help="Check the configured providers instead, or those NAMEd, with real calls.",
+    help="Check the configured providers instead, or those that NAME names, with real calls.",
 )
 @click.option("--envoy-binary", metavar="FILE", help="An Envoy of your own.  [default: the packaged one]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
