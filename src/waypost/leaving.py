@@ -77,7 +77,7 @@ def leave(
         request: of the client.
         targets: the chain, at least one.
         shaped: the neutral form as it leaves.
-        masked: what of the client's own form is not in the neutral form was not masked with it.
+        masked: personal data is hidden in the neutral form; the client's own bytes still hold it.
 
     Raises:
         RequestError: 400, no provider of the chain can be sent it; the first one's reason.

@@ -6,6 +6,7 @@ else to ask, asking it is better than asking nobody. Along a chain there is some
 What one process remembers: bounded by the providers there are, lost with it. Not for use by several threads.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -16,14 +17,16 @@ FAILURES: Final = 5
 REST_SECONDS: Final = 15.0
 """For how long. Then one failure is enough to leave it alone again."""
 
+_MOST: Final = 4096
+"""Attempts of requests under way that count for nothing."""
+
 
 @dataclass(slots=True)
 class _Breaker:
-    """One provider: failures in a row, when it may be asked again, and attempts that count for nothing."""
+    """One provider: failures in a row, and when it may be asked again."""
 
     failures: int = 0
     until: float = 0.0
-    spared: int = 0
 
 
 class Breakers:
@@ -38,16 +41,25 @@ class Breakers:
         self._clock = clock
         self._rest = rest_seconds
         self._breakers: dict[str, _Breaker] = {}
+        self._spared: OrderedDict[tuple[str, str], int] = OrderedDict()
 
-    def spared(self, provider: str) -> None:
-        """An attempt that the request goes on from is not the provider's failure; `failed` will say it is."""
-        self._of(provider).spared += 1
+    def spared(self, provider: str, request: str) -> None:
+        """An attempt of a request that goes on is not the provider's failure; `failed` will say that it is.
 
-    def failed(self, provider: str) -> None:
-        """An attempt was answered with an error, or with nothing."""
+        Args:
+            provider: its name.
+            request: id of the request; one that never ends must not spare another's failure.
+        """
+        self._spared[provider, request] = self._spared.get((provider, request), 0) + 1
+        if len(self._spared) > _MOST:
+            self._spared.popitem(last=False)
+
+    def failed(self, provider: str, request: str) -> None:
+        """An attempt of a request was answered with an error, or with nothing."""
         breaker = self._of(provider)
-        if breaker.spared:
-            breaker.spared -= 1
+        if spared := self._spared.pop((provider, request), 0):
+            if spared > 1:
+                self._spared[provider, request] = spared - 1
             return
         breaker.failures += 1
         if breaker.failures >= FAILURES:

@@ -372,7 +372,7 @@ class Router:
         count_attempts(self._routing.metrics, providers, int(headers[":status"]))
         for target in tried[:-1]:
             self._routing.health.observe(target.endpoint.name, None, error=True)
-            self._routing.breakers.failed(target.endpoint.provider.name)
+            self._routing.breakers.failed(target.endpoint.provider.name, self._request_id)
         if not tried:
             return
         # Behind a failed attempt nobody knows when this one began.
@@ -381,7 +381,7 @@ class Router:
         status = int(headers[":status"])
         is_clients = status == HTTPStatus.NOT_FOUND and sent.leaving.native
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            self._routing.breakers.failed(providers[-1])
+            self._routing.breakers.failed(providers[-1], self._request_id)
         else:
             self._routing.breakers.answered(providers[-1])
         if status >= HTTPStatus.BAD_REQUEST and not is_clients:

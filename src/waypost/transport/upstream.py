@@ -60,6 +60,7 @@ class Upstream:
         self._now = now
         self._attempt: Attempt | None = None
         self._key: str | None = None
+        self._request_id = ""
         self._answer: Mapping[str, str] = {}
 
     async def answer(self, phase: Phase, message: ProcessingRequest) -> ProcessingResponse:
@@ -89,6 +90,7 @@ class Upstream:
             self.done = True
             return immediate(_REFUSED, {})
         self._attempt = planned
+        self._request_id = headers.get("x-request-id", "")
         self._key = self._keys.pick(planned.target)
         watched = _is_watched(planned)
         self.done = not planned.needs_body and not watched
@@ -166,7 +168,7 @@ class Upstream:
         self._keys.told(planned.target, status, wait, key=self._key, reason=why)
         goes_on = why is not None and (why != "context" or planned.has_room_later)
         if planned.later and (goes_on or status in _NO_FAILURE):
-            self._breakers.spared(planned.target.endpoint.provider.name)
+            self._breakers.spared(planned.target.endpoint.provider.name, self._request_id)
         return goes_on
 
 
